@@ -1,0 +1,54 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/felixge/httpsnoop"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// stopwatch records how long requests take, by route and status code: nothing that a client makes up becomes a label.
+type stopwatch struct{ duration metric.Float64Histogram }
+
+// newStopwatch makes the histogram http.server.request.duration of OpenTelemetry's semantic conventions, in seconds.
+func newStopwatch(meter metric.Meter) (*stopwatch, error) {
+	duration, err := meter.Float64Histogram("http.server.request.duration",
+		metric.WithDescription("Duration of HTTP requests by route and status code"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	if err != nil {
+		return nil, fmt.Errorf("making the histogram of request durations: %w", err)
+	}
+	return &stopwatch{duration: duration}, nil
+}
+
+func (s *stopwatch) time(route string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served := httpsnoop.CaptureMetrics(next, w, r)
+		s.duration.Record(r.Context(), served.Duration.Seconds(), metric.WithAttributes(
+			attribute.String("http.route", route),
+			attribute.Int("http.response.status_code", served.Code)))
+	})
+}
+
+// countEntries makes the gauge imagecatalog.query.entries: the entries in the index by phase. They are counted when
+// somebody collects. A phase without entries is 0, so that an alert on it sees a value.
+func countEntries(meter metric.Meter, index *Index) error {
+	_, err := meter.Int64ObservableGauge("imagecatalog.query.entries",
+		metric.WithDescription("Entries of the catalog by phase"),
+		metric.WithUnit("{entry}"),
+		metric.WithInt64Callback(func(_ context.Context, gauge metric.Int64Observer) error {
+			counts := index.snapshot().phases()
+			for _, phase := range phases() {
+				gauge.Observe(counts[phase], metric.WithAttributes(attribute.String("phase", string(phase))))
+			}
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("making the gauge of entries: %w", err)
+	}
+	return nil
+}

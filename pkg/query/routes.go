@@ -1,0 +1,64 @@
+package query
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/julienschmidt/httprouter"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// unmatched is the route of requests that match none.
+const unmatched = "unmatched"
+
+// endpoint answers one kind of request. It either writes an answer or returns an error; a *Problem becomes the
+// answer, any other error a 500.
+type endpoint func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error
+
+// newHandler routes requests to the endpoints and times them.
+func newHandler(index *Index, stopping *atomic.Bool, meter metric.Meter) (http.Handler, error) {
+	times, err := newStopwatch(meter)
+	if err != nil {
+		return nil, err
+	}
+	if err := countEntries(meter, index); err != nil {
+		return nil, err
+	}
+	router := httprouter.New()
+	router.RedirectFixedPath, router.RedirectTrailingSlash = false, false
+	router.NotFound = times.time(unmatched, refuse(notFound))
+	router.MethodNotAllowed = times.time(unmatched, refuse(methodNotAllowed))
+	for path, answer := range map[string]endpoint{
+		"/v1/images":                             complete(index, list(index)),
+		"/v1/namespaces/:namespace/images":       complete(index, list(index)),
+		"/v1/namespaces/:namespace/images/:name": complete(index, get(index)),
+		"/healthz":                               healthz,
+		"/readyz":                                readyz(index, stopping),
+	} {
+		timed := times.time(path, answer)
+		router.Handler(http.MethodGet, path, timed)
+		router.Handler(http.MethodHead, path, timed) // net/http leaves the body out
+	}
+	return router, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (answer endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := answer(w, r, httprouter.ParamsFromContext(r.Context())); err != nil {
+		writeProblem(w, err)
+	}
+}
+
+func refuse(why func(*http.Request) *Problem) http.Handler {
+	return endpoint(func(_ http.ResponseWriter, r *http.Request, _ httprouter.Params) error { return why(r) })
+}
+
+func notFound(r *http.Request) *Problem {
+	return newProblem(http.StatusNotFound, fmt.Sprintf("Nothing is at %s. The catalog is at /v1/images, "+
+		"/v1/namespaces/{namespace}/images and /v1/namespaces/{namespace}/images/{name}.", quote(r.URL.Path)))
+}
+
+func methodNotAllowed(r *http.Request) *Problem {
+	return newProblem(http.StatusMethodNotAllowed, fmt.Sprintf("The method %s is not allowed here; allowed are GET, HEAD and OPTIONS.", quote(r.Method)))
+}

@@ -1,0 +1,351 @@
+package query
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+)
+
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, time.Minute, time.Millisecond)
+}
+
+func handlerOf(t testing.TB, index *Index) http.Handler {
+	t.Helper()
+	handler, err := newHandler(index, new(atomic.Bool), noop.Meter{})
+	require.NoError(t, err)
+	return handler
+}
+
+func serverOf(t testing.TB, index *Index) string {
+	t.Helper()
+	server := httptest.NewServer(handlerOf(t, index))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// answer is what came back for a request, read to the end.
+type answer struct {
+	url    *url.URL // of the request
+	status int
+	header http.Header
+	length int64 // as the header says
+	body   string
+}
+
+func request(t testing.TB, method, address string, header http.Header) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+	require.NoError(t, err)
+	r.Header = header
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return answer{r.URL, response.StatusCode, response.Header, response.ContentLength, string(body)}
+}
+
+func decode[T any](t testing.TB, body string) T {
+	t.Helper()
+	var value T
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&value))
+	return value
+}
+
+type listing struct {
+	Items    []Item `json:"items"`
+	Total    int    `json:"total"`
+	Continue string `json:"continue"`
+}
+
+func TestListAnswersWithAPage(t *testing.T) {
+	base := serverOf(t, indexOf(image("a", "one", 1), image("b", "two", 2), image("b", "three", 3, distro("autosd"))))
+	for path, want := range map[string]struct {
+		names []string
+		total int
+	}{
+		"/v1/images":                             {[]string{"three", "two", "one"}, 3},
+		"/v1/images?limit=2":                     {[]string{"three", "two"}, 3},
+		"/v1/images?namespace=b":                 {[]string{"three", "two"}, 2},
+		"/v1/images?distro=autosd":               {[]string{"three"}, 1},
+		"/v1/images?distro=fedora":               {[]string{}, 0},
+		"/v1/namespaces/b/images":                {[]string{"three", "two"}, 2},
+		"/v1/namespaces/a/images?distro=autosd":  {[]string{}, 0},
+		"/v1/namespaces/nobody/images":           {[]string{}, 0},
+		"/v1/namespaces/b/images?phase=Pending":  {[]string{"three", "two"}, 2},
+		"/v1/images?phase=Available&namespace=b": {[]string{}, 0},
+	} {
+		t.Run(path, func(t *testing.T) {
+			response := request(t, http.MethodGet, base+path, nil)
+			assert.Equal(t, http.StatusOK, response.status)
+			assert.Equal(t, "application/json", response.header.Get("Content-Type"))
+			got := decode[listing](t, response.body)
+			names := []string{}
+			for _, item := range got.Items {
+				names = append(names, item.Name)
+			}
+			assert.Equal(t, want.names, names)
+			assert.Equal(t, want.total, got.Total)
+			assert.Equal(t, len(want.names) < want.total, got.Continue != "")
+		})
+	}
+	response := request(t, http.MethodGet, base+"/v1/images?distro=fedora", nil)
+	assert.Equal(t, "{\"items\":[],\"total\":0}\n", response.body)
+}
+
+func TestPagesTogetherAreTheListing(t *testing.T) {
+	index := indexOf()
+	for n := range 57 {
+		index.OnAdd(image(fmt.Sprintf("ns-%d", n%3), fmt.Sprintf("image-%02d", n), n/5, tags([]string{"even", "odd"}[n%2])), true)
+	}
+	base := serverOf(t, index)
+	for _, path := range []string{"/v1/images?", "/v1/images?tag=odd&", "/v1/namespaces/ns-1/images?", "/v1/namespaces/ns-1/images?tag=even&"} {
+		response := request(t, http.MethodGet, base+path+"limit=500", nil)
+		whole := decode[listing](t, response.body)
+		require.NotEmpty(t, whole.Items)
+		assert.Empty(t, whole.Continue)
+		for _, limit := range []int{1, 4, 7, len(whole.Items)} {
+			assert.Equal(t, whole.Items, walk(t, fmt.Sprintf("%s%slimit=%d", base, path, limit), whole.Total), "%s by %d", path, limit)
+		}
+	}
+}
+
+// walk follows continue from page to page, and holds the Link field against it.
+func walk(t *testing.T, first string, total int) []Item {
+	t.Helper()
+	var items []Item
+	for address := first; ; {
+		response := request(t, http.MethodGet, address, nil)
+		require.Equal(t, http.StatusOK, response.status, response.body)
+		got := decode[listing](t, response.body)
+		assert.Equal(t, total, got.Total)
+		items = append(items, got.Items...)
+		if got.Continue == "" {
+			assert.Empty(t, response.header.Get("Link"))
+			return items
+		}
+		require.LessOrEqual(t, len(items), total, "the walk does not end")
+		address = first + "&continue=" + got.Continue
+		assert.Equal(t, parameters(t, address), parameters(t, linked(t, response)))
+	}
+}
+
+func linked(t *testing.T, response answer) string {
+	t.Helper()
+	target, _, ok := strings.Cut(strings.TrimPrefix(response.header.Get("Link"), "<"), `>; rel="next"`)
+	require.True(t, ok, "no next page in %q", response.header.Get("Link"))
+	next, err := response.url.Parse(target)
+	require.NoError(t, err)
+	return next.String()
+}
+
+func parameters(t *testing.T, address string) url.Values {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	return u.Query()
+}
+
+func TestAWalkGoesOnWhileTheCatalogChanges(t *testing.T) {
+	index := indexOf()
+	for n := range 10 {
+		index.OnAdd(image("a", fmt.Sprintf("image-%d", n), n), true)
+	}
+	base := serverOf(t, index)
+	response := request(t, http.MethodGet, base+"/v1/images?limit=5", nil)
+	first := decode[listing](t, response.body)
+	index.OnAdd(image("a", "newer", 99), false)
+	index.OnDelete(image("a", "image-5", 5)) // the last of the page
+	index.OnDelete(image("a", "image-4", 4)) // the first of the next
+
+	response = request(t, http.MethodGet, base+"/v1/images?limit=5&continue="+first.Continue, nil)
+	second := decode[listing](t, response.body)
+	names := []string{}
+	for _, item := range append(first.Items, second.Items...) {
+		names = append(names, item.Name)
+	}
+	assert.Equal(t, []string{"image-9", "image-8", "image-7", "image-6", "image-5", "image-3", "image-2", "image-1", "image-0"}, names)
+}
+
+func TestATokenServesAnotherLimitButNoOtherQuery(t *testing.T) {
+	base := serverOf(t, indexOf(image("a", "one", 1), image("a", "two", 2), image("a", "three", 3)))
+	response := request(t, http.MethodGet, base+"/v1/images?namespace=a&limit=1", nil)
+	token := decode[listing](t, response.body).Continue
+
+	response = request(t, http.MethodGet, base+"/v1/namespaces/a/images?limit=9&continue="+token, nil)
+	assert.Len(t, decode[listing](t, response.body).Items, 2, "the path may name the namespace as well")
+
+	response = request(t, http.MethodGet, base+"/v1/images?limit=1&continue="+token, nil)
+	assert.Equal(t, http.StatusBadRequest, response.status)
+	assert.Contains(t, decode[Problem](t, response.body).Detail, "belongs to another query")
+}
+
+func TestTheListingAsATable(t *testing.T) {
+	young, old := image("team-a", "autosd", 0, architecture("arm64"), platforms("amd64"), distro("autosd"), channel("prod"),
+		targets("qemu", "raspberry-pi"), phase(v1alpha1.PhaseAvailable)), image("b", "evil", 0)
+	young.CreationTimestamp.Time, old.CreationTimestamp.Time = time.Now().Add(-150*time.Minute), time.Now().Add(-74*time.Hour)
+	young.Status.SizeBytes = 83 << 20
+	old.Spec.Image = "x\tFAKE\n\x1b[2J"
+	base := serverOf(t, indexOf(young, old))
+	response := request(t, http.MethodGet, base+"/v1/images", http.Header{"Accept": {"text/plain"}})
+	assert.Equal(t, "text/plain; charset=utf-8", response.header.Get("Content-Type"))
+	assert.Equal(t, "Accept", response.header.Get("Vary"))
+	assert.Equal(t, strings.Join([]string{
+		"NAMESPACE  NAME    PHASE      ARCH         DISTRO  TARGETS            CHANNEL  SIZE   AGE   IMAGE",
+		"team-a     autosd  Available  amd64,arm64  autosd  qemu,raspberry-pi  prod     83MiB  150m  quay.io/acme/autosd:1",
+		"b          evil    Pending    -            -       -                  -        -      3d2h  x?FAKE??[2J",
+		"",
+	}, "\n"), response.body)
+}
+
+func TestAcceptChoosesTheForm(t *testing.T) {
+	base := serverOf(t, indexOf())
+	for accept, want := range map[string]string{
+		"*/*":                                "application/json",
+		"application/*":                      "application/json",
+		"text/html, */*;q=0.1":               "application/json",
+		"text/plain":                         "text/plain; charset=utf-8",
+		"text/*":                             "text/plain; charset=utf-8",
+		"application/json;q=0.5, text/plain": "text/plain; charset=utf-8",
+		"image/png":                          "application/problem+json",
+	} {
+		response := request(t, http.MethodGet, base+"/v1/images", http.Header{"Accept": {accept}})
+		assert.Equal(t, want, response.header.Get("Content-Type"), accept)
+		assert.Equal(t, want == "application/problem+json", response.status == http.StatusNotAcceptable, accept)
+	}
+}
+
+func TestGetAnswersWithLayersAndConditions(t *testing.T) {
+	one := image("a", "one", 1, unready("NotFound", "gone"))
+	one.Status.Layers = []v1alpha1.Layer{{Digest: digest, SizeBytes: 7}}
+	base := serverOf(t, indexOf(one))
+	response := request(t, http.MethodGet, base+"/v1/namespaces/a/images/one", nil)
+	assert.Equal(t, http.StatusOK, response.status)
+	got := decode[struct {
+		Item
+		Detail
+	}](t, response.body)
+	assert.Equal(t, "one", got.Name)
+	assert.Equal(t, one.Status.Layers, got.Layers)
+	assert.Equal(t, []Condition{{Type: "Ready", Status: "False", Reason: "NotFound", Message: "gone", Since: "2026-03-01T12:00:00Z"}}, got.Conditions)
+}
+
+func TestProblemsSayWhatIsWrong(t *testing.T) {
+	base := serverOf(t, indexOf(image("a", "one", 1)))
+	for _, tc := range []struct {
+		method, path string
+		status       int
+		detail       string
+	}{
+		{http.MethodGet, "/v1/images?arch=arm64", 400, `The parameter "arch" is unknown here; known: architecture, distro, target, channel, tag, phase, limit, continue, namespace.`},
+		{http.MethodGet, "/v1/images?limit=9999", 400, `The parameter limit is "9999"; allowed is a whole number from 1 to 500.`},
+		{http.MethodGet, "/v1/images?tag=a&tag=b", 400, "The parameter tag is there 2 times. Ask for one value at a time."},
+		{http.MethodGet, "/v1/namespaces/a/images/one?limit=1", 400, `The parameter "limit" is unknown here; known: none.`},
+		{http.MethodGet, "/v1/namespaces/a/images/two", 404, `The namespace "a" has no entry "two". GET /v1/namespaces/{namespace}/images lists those it has.`},
+		{http.MethodGet, "/v2/images", 404, `Nothing is at "/v2/images". The catalog is at /v1/images, /v1/namespaces/{namespace}/images and /v1/namespaces/{namespace}/images/{name}.`},
+		{http.MethodGet, "/v1/images/", 404, `Nothing is at "/v1/images/". The catalog is at /v1/images, /v1/namespaces/{namespace}/images and /v1/namespaces/{namespace}/images/{name}.`},
+		{http.MethodPost, "/v1/images", 405, `The method "POST" is not allowed here; allowed are GET, HEAD and OPTIONS.`},
+	} {
+		t.Run(tc.method+tc.path, func(t *testing.T) {
+			response := request(t, tc.method, base+tc.path, nil)
+			problem := decode[Problem](t, response.body)
+			assert.Equal(t, "application/problem+json", response.header.Get("Content-Type"))
+			assert.Equal(t, tc.status, response.status)
+			assert.Equal(t, tc.status, problem.Status)
+			assert.Equal(t, http.StatusText(tc.status), problem.Title)
+			assert.Equal(t, tc.detail, problem.Detail)
+			if tc.status == http.StatusMethodNotAllowed {
+				assert.Equal(t, "GET, HEAD, OPTIONS", response.header.Get("Allow"))
+			}
+		})
+	}
+}
+
+func TestHeadIsGetWithoutBody(t *testing.T) {
+	base := serverOf(t, indexOf(image("a", "one", 1)))
+	for _, path := range []string{"/v1/images", "/v1/namespaces/a/images", "/v1/namespaces/a/images/one", "/healthz", "/readyz"} {
+		got := request(t, http.MethodGet, base+path, nil)
+		head := request(t, http.MethodHead, base+path, nil)
+		assert.Equal(t, http.StatusOK, head.status, path)
+		assert.Empty(t, head.body)
+		assert.EqualValues(t, len(got.body), head.length, path)
+		assert.Equal(t, got.header.Get("Content-Type"), head.header.Get("Content-Type"))
+	}
+}
+
+func TestAnIncompleteCatalogIsNotShown(t *testing.T) {
+	index := indexOf(image("a", "one", 1))
+	synced := atomic.Bool{}
+	index.hasSynced = synced.Load
+	base := serverOf(t, index)
+	for _, path := range []string{"/v1/images", "/v1/namespaces/a/images", "/v1/namespaces/a/images/one", "/readyz"} {
+		response := request(t, http.MethodGet, base+path, nil)
+		assert.Equal(t, http.StatusServiceUnavailable, response.status, path)
+		assert.Equal(t, "1", response.header.Get("Retry-After"))
+		assert.Contains(t, decode[Problem](t, response.body).Detail, "still being read")
+	}
+	response := request(t, http.MethodGet, base+"/healthz", nil)
+	assert.Equal(t, http.StatusOK, response.status)
+
+	synced.Store(true)
+	for _, path := range []string{"/v1/images", "/v1/namespaces/a/images", "/v1/namespaces/a/images/one", "/readyz"} {
+		response := request(t, http.MethodGet, base+path, nil)
+		assert.Equal(t, http.StatusOK, response.status, path)
+	}
+}
+
+func FuzzQuery(f *testing.F) {
+	index := indexOf()
+	for n := range 30 {
+		index.OnAdd(image("a", fmt.Sprintf("image-%d", n), n, distro("autosd")), true)
+	}
+	token := newToken(&filter{distro: "autosd"}, key{published: epoch.Unix(), namespace: "a", name: "image-0"}).String()
+	for _, raw := range []string{"", "limit=3", "distro=autosd&continue=" + token, "a=1&a=2", "%", ";", "phase=Available&limit=0", "tag=%00"} {
+		f.Add("/v1/images", raw, "text/plain;q=1")
+		f.Add("/v1/namespaces/a/images", raw, "")
+	}
+	f.Add("/v1/namespaces/a%2Fb/images/../x", "", ",;/=*")
+	handler := handlerOf(f, index)
+	f.Fuzz(func(t *testing.T, path, raw, accept string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.URL = &url.URL{Path: path, RawQuery: raw}
+		r.Header.Set("Accept", accept)
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, r)
+		if recorder.Code >= http.StatusInternalServerError {
+			t.Errorf("%d for %q?%q: %s", recorder.Code, path, raw, recorder.Body)
+		}
+		if strings.HasSuffix(recorder.Header().Get("Content-Type"), "json") && !json.Valid(recorder.Body.Bytes()) {
+			t.Errorf("not JSON: %s", recorder.Body)
+		}
+	})
+}
+
+func FuzzToken(f *testing.F) {
+	empty := filter{}
+	f.Add(newToken(&empty, key{published: 1, namespace: "a", name: "b"}).String())
+	f.Add("e30")
+	f.Fuzz(func(t *testing.T, text string) {
+		place, err := parseToken(text, &empty)
+		if err == nil && newToken(&empty, *place).String() != text {
+			t.Errorf("%q has another spelling", text)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/tools/cache"
+)
+
+const (
+	headerTimeout = 5 * time.Second // to send the header of a request
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second // to take an answer, the slowest reader included
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 16 << 10
+
+	// quietTime is how long the server goes on answering after readiness failed, so that every proxy of the cluster
+	// learns of it before a connection is refused.
+	quietTime = 5 * time.Second
+	// finishTime is what requests in flight then have to finish. Both fit in a pod's 30 seconds of grace.
+	finishTime = 20 * time.Second
+)
+
+// Run serves on the listener what the informer tells, and runs the informer, until the context ends or serving fails.
+// It closes the listener and returns nil after an orderly stop.
+func Run(ctx context.Context, informer cache.SharedInformer, listener net.Listener, meter metric.Meter) error {
+	index, err := Watch(informer)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server, err := NewServer(index, meter)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { informer.RunWithContext(ctx); return nil })
+	group.Go(func() error { return server.Serve(ctx, listener) })
+	return group.Wait()
+}
+
+// Server serves the catalog over HTTP.
+type Server struct {
+	http     http.Server
+	stopping atomic.Bool
+	after    func(time.Duration) <-chan time.Time
+}
+
+// NewServer gives a server of what the index holds, which reports to the meter.
+func NewServer(index *Index, meter metric.Meter) (*Server, error) {
+	server := &Server{
+		http: http.Server{
+			ReadHeaderTimeout: headerTimeout,
+			ReadTimeout:       readTimeout,
+			WriteTimeout:      writeTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeader,
+		},
+		after: time.After,
+	}
+	handler, err := newHandler(index, &server.stopping, meter)
+	if err != nil {
+		return nil, err
+	}
+	server.http.Handler = handler
+	return server, nil
+}
+
+// Serve answers requests until the context ends, then stops: /readyz fails, a quiet time passes, the listener is
+// closed and requests in flight finish. It closes the listener and returns nil after an orderly stop.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	err := s.stop(context.WithoutCancel(ctx))
+	return errors.Join(err, ignoreClosed(<-served))
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	s.stopping.Store(true)
+	s.http.SetKeepAlivesEnabled(false) // a client's next request opens a connection, which finds another replica
+	<-s.after(quietTime)
+	ctx, cancel := context.WithTimeout(ctx, finishTime)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("waiting for requests in flight: %w", err), s.http.Close())
+	}
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

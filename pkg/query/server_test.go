@@ -1,0 +1,111 @@
+package query
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric/noop"
+	"k8s.io/client-go/tools/cache"
+	cachetesting "k8s.io/client-go/tools/cache/testing"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+)
+
+func listen(t *testing.T) (net.Listener, string) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return listener, "http://" + listener.Addr().String()
+}
+
+func status(t *testing.T, address string) int {
+	t.Helper()
+	return request(t, http.MethodGet, address, nil).status
+}
+
+// tryStatus is for goroutines, which must not end the test: 0 means that no answer came.
+func tryStatus(ctx context.Context, address string) int {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+func TestAStopFailsReadinessThenFinishesWhatIsInFlight(t *testing.T) {
+	server, err := NewServer(indexOf(image("a", "one", 1)), noop.Meter{})
+	require.NoError(t, err)
+	quiet := make(chan time.Time)
+	server.after = func(time.Duration) <-chan time.Time { return quiet }
+	arrived, release := make(chan struct{}), make(chan struct{})
+	endpoints := server.http.Handler
+	server.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(arrived)
+			<-release
+		}
+		endpoints.ServeHTTP(w, r)
+	})
+	listener, base := listen(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended, slow := make(chan error, 1), make(chan int, 1)
+	go func() { ended <- server.Serve(ctx, listener) }()
+	assert.Equal(t, http.StatusOK, status(t, base+"/readyz"))
+	go func() { slow <- tryStatus(t.Context(), base+"/slow") }()
+	<-arrived
+
+	stop()
+	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusServiceUnavailable })
+	assert.Equal(t, http.StatusOK, status(t, base+"/v1/images"), "proxies may not have heard of it yet")
+	assert.Equal(t, http.StatusOK, status(t, base+"/healthz"), "a stop is no reason to kill")
+
+	quiet <- time.Time{}
+	eventually(t, func() bool { return !accepts(t, listener.Addr().String()) })
+	assert.Empty(t, ended, "a request is in flight")
+	close(release)
+	assert.Equal(t, http.StatusNotFound, <-slow)
+	assert.NoError(t, <-ended)
+}
+
+func accepts(t *testing.T, address string) bool {
+	t.Helper()
+	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		return false
+	}
+	require.NoError(t, connection.Close())
+	return true
+}
+
+func TestServeReturnsWhatWentWrong(t *testing.T) {
+	server, err := NewServer(indexOf(), noop.Meter{})
+	require.NoError(t, err)
+	listener, _ := listen(t)
+	require.NoError(t, listener.Close())
+	err = server.Serve(t.Context(), listener)
+	assert.ErrorIs(t, err, net.ErrClosed)
+	assert.ErrorContains(t, err, "serving on 127.0.0.1:")
+}
+
+func TestRunServesWhatTheInformerTells(t *testing.T) {
+	source := cachetesting.NewFakeControllerSource()
+	t.Cleanup(source.Shutdown)
+	source.Add(image("a", "one", 1))
+	informer := cache.NewSharedInformer(source, &v1alpha1.CatalogImage{}, 0)
+	listener, base := listen(t)
+	ended := make(chan error, 1)
+	go func() { ended <- Run(t.Context(), informer, listener, noop.Meter{}) }()
+	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusOK })
+	assert.Equal(t, http.StatusOK, status(t, base+"/v1/namespaces/a/images/one"))
+	assert.Empty(t, ended)
+}
