@@ -1,0 +1,108 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Error is a failure as its reader needs it: what was asked of which host, why it failed, what to do about it.
+type Error struct {
+	// Reason of the failure.
+	Reason Reason
+	// Host is the registry as in the reference, for example quay.io or localhost:5000.
+	Host string
+	// Subject is what was asked for: a reference, or a part of an image.
+	Subject string
+	// Err is the cause. It may hold URLs with signatures in their query, so Error leaves most of it out.
+	Err error
+}
+
+// Error is one sentence for people: the problem, the cause in brackets, what to do.
+func (e *Error) Error() string {
+	problem, advice := e.Reason.words()
+	fill := strings.NewReplacer("{subject}", e.Subject, "{host}", e.Host)
+	return fmt.Sprintf("%s (%s): %s", fill.Replace(problem), cause(e.Err), fill.Replace(advice))
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func (r Reason) words() (problem, advice string) {
+	switch r {
+	case NotFound:
+		return "{subject} does not exist on {host}", "check the repository and the tag or digest, or push the image"
+	case DigestMismatch:
+		return "{host} sends other bytes for {subject} than its digest says", "do not use it, and push the image again"
+	case Incomplete:
+		return "{host} holds only a part of the image: {subject} is missing", "push the image again with all its platforms"
+	case Malformed:
+		return "{subject} on {host} is no image that can be read", "push it again with a current tool"
+	case TooLarge:
+		return "{subject} on {host} is larger than is accepted", "make it smaller, or split it"
+	case Unauthorized:
+		return "{host} wants credentials for {subject}, or other ones than it got", "provide a pull secret for {host}, or correct the one there is"
+	case Forbidden:
+		return "the credentials for {host} may not read {subject}", "grant them pull access to the repository"
+	case Throttled:
+		return "{host} limits how often it is asked, and refused {subject}", "wait, or use credentials with a higher limit"
+	case TLSError:
+		return "there is no trusted connection to {host} for {subject}", "trust the CA of {host}, or renew its certificate"
+	default:
+		return "{host} gave no answer about {subject}", "check that {host} runs and can be reached from here"
+	}
+}
+
+// cause is the innermost part of an error that helps and holds no secret: not the URLs of requests, nor the bodies of
+// answers.
+func cause(err error) string {
+	var status *transport.Error
+	var request *url.Error
+	switch certificate := untrusted(err); {
+	case certificate != nil:
+		return certificate.Error()
+	case errors.As(err, &status):
+		return describeStatus(status)
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.As(err, &request):
+		return cause(request.Err)
+	default:
+		return err.Error()
+	}
+}
+
+func describeStatus(status *transport.Error) string {
+	text := fmt.Sprintf("HTTP %d %s", status.StatusCode, http.StatusText(status.StatusCode))
+	if len(status.Errors) > 0 {
+		text += fmt.Sprintf(", %.40q", string(status.Errors[0].Code))
+	}
+	return text
+}
+
+// fault is what is wrong with bytes that arrived.
+type fault struct {
+	reason Reason
+	text   string
+}
+
+func (f *fault) Error() string { return f.text }
+
+func faultf(reason Reason, format string, args ...any) error {
+	return &fault{reason: reason, text: fmt.Sprintf(format, args...)}
+}
+
+func statusOf(err error) (code int, ok bool) {
+	var status *transport.Error
+	if !errors.As(err, &status) {
+		return 0, false
+	}
+	return status.StatusCode, true
+}

@@ -1,0 +1,178 @@
+package registry
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// MaxManifestBytes is the largest manifest or index that is read: what registries commonly accept, as the OCI
+// distribution specification recommends ("Pushing Manifests").
+const MaxManifestBytes = 4 << 20
+
+// Descriptor is what a reference means now.
+type Descriptor struct {
+	// Digest of the manifest or index, for example sha256:2c26....
+	Digest string
+	// MediaType of the manifest or index.
+	MediaType string
+	// SizeBytes of the manifest or index itself, not of the image.
+	SizeBytes int64
+}
+
+// manifest is a manifest or index whose bytes have its digest.
+type manifest struct {
+	digest    v1.Hash
+	mediaType string // as the registry calls it
+	body      []byte
+}
+
+// Head asks what the reference means now, with one request where the registry knows HEAD; it falls back to GET where
+// the answer is refused or lacks something. The digest of a HEAD is the registry's word; a digest from Describe is
+// computed. The error is an *Error.
+func (c *Client) Head(ctx context.Context, ref name.Reference, keychain authn.Keychain) (Descriptor, error) {
+	s, err := c.open(ctx, ref.Context(), keychain)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	head, err := s.head(ctx, ref)
+	if err == nil && head.complete(ref) {
+		return head, nil
+	}
+	if err != nil && !worthGet(err) {
+		return Descriptor{}, err
+	}
+	m, err := s.get(ctx, ref)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	return Descriptor{Digest: m.digest.String(), MediaType: m.mediaType, SizeBytes: int64(len(m.body))}, nil
+}
+
+// worthGet says whether GET may do better than this failed HEAD: registries refuse the method with various codes. For
+// "not found" it is the second question that a deletion needs.
+func worthGet(err error) bool {
+	switch ReasonOf(err) {
+	case NotFound:
+		return true
+	case RegistryUnavailable:
+		status, ok := statusOf(err)
+		return ok && status < http.StatusInternalServerError
+	}
+	return false
+}
+
+func (d Descriptor) complete(ref name.Reference) bool {
+	_, err := v1.NewHash(d.Digest)
+	_, byDigest := ref.(name.Digest)
+	return err == nil && d.MediaType != "" && d.SizeBytes >= 0 && (!byDigest || d.Digest == ref.Identifier())
+}
+
+func (s *session) head(ctx context.Context, ref name.Reference) (Descriptor, error) {
+	resp, err := s.request(ctx, http.MethodHead, "manifests", ref.Identifier())
+	if err != nil {
+		return Descriptor{}, s.failure(ref.Name(), err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		return Descriptor{}, s.failure(ref.Name(), err)
+	}
+	return Descriptor{
+		Digest:    resp.Header.Get("Docker-Content-Digest"),
+		MediaType: resp.Header.Get("Content-Type"),
+		SizeBytes: resp.ContentLength,
+	}, nil
+}
+
+// confirmed is get, but a registry must say "not found" twice to be believed.
+func (s *session) confirmed(ctx context.Context, ref name.Reference) (*manifest, error) {
+	m, err := s.get(ctx, ref)
+	if ReasonOf(err) == NotFound {
+		return s.get(ctx, ref)
+	}
+	return m, err
+}
+
+func (s *session) get(ctx context.Context, ref name.Reference) (*manifest, error) {
+	resp, err := s.request(ctx, http.MethodGet, "manifests", ref.Identifier())
+	if err != nil {
+		return nil, s.failure(ref.Name(), err)
+	}
+	defer resp.Body.Close()
+	body, err := readBounded(resp.Body, MaxManifestBytes)
+	if err != nil {
+		return nil, s.failure(ref.Name(), err)
+	}
+	digest, err := checkDigest(body, ref)
+	if err != nil {
+		return nil, s.failure(ref.Name(), err)
+	}
+	return &manifest{digest: digest, mediaType: resp.Header.Get("Content-Type"), body: body}, nil
+}
+
+// request asks for /v2/<repository>/<kind>/<identifier>; an answer other than 200 is an error.
+func (s *session) request(ctx context.Context, method, kind, identifier string) (*http.Response, error) {
+	url := s.repository.Scheme() + "://" + s.repository.RegistryStr() + "/v2/" + s.repository.RepositoryStr() + "/" + kind + "/" + identifier
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if kind == "manifests" {
+		req.Header.Set("Accept", strings.Join(manifestTypes(), ","))
+	}
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := transport.CheckError(resp, http.StatusOK); err != nil {
+		_ = resp.Body.Close() // the status is the error to report
+		return nil, err
+	}
+	return resp, nil
+}
+
+// manifestTypes are those that can be described; Docker's schema 1 has no digest of its own and is not among them.
+func manifestTypes() []string {
+	return []string{string(types.OCIImageIndex), string(types.OCIManifestSchema1), string(types.DockerManifestList), string(types.DockerManifestSchema2)}
+}
+
+func readBounded(r io.Reader, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(body)) > limit {
+		return nil, faultf(TooLarge, "more than %d MiB", limit>>20)
+	}
+	return body, nil
+}
+
+// checkDigest computes the digest of a manifest, with the algorithm of the reference if that is a digest, to which it
+// must be equal then.
+func checkDigest(body []byte, ref name.Reference) (v1.Hash, error) {
+	want := v1.Hash{Algorithm: "sha256"}
+	_, byDigest := ref.(name.Digest)
+	if byDigest {
+		var err error
+		if want, err = v1.NewHash(ref.Identifier()); err != nil {
+			return v1.Hash{}, faultf(Malformed, "%v", err)
+		}
+	}
+	hasher, err := v1.Hasher(want.Algorithm)
+	if err != nil {
+		return v1.Hash{}, faultf(Malformed, "%v", err)
+	}
+	_, _ = hasher.Write(body) // hash.Hash never fails
+	got := v1.Hash{Algorithm: want.Algorithm, Hex: hex.EncodeToString(hasher.Sum(nil))}
+	if byDigest && got != want {
+		return v1.Hash{}, faultf(DigestMismatch, "they have %s", got)
+	}
+	return got, nil
+}
