@@ -1,0 +1,70 @@
+// Command verify is the image of the Task catalog-verify: it judges whether an image is what a pipeline believes it to be.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"imagecatalog.dev/catalog/pkg/client/clientset/versioned"
+	"imagecatalog.dev/catalog/pkg/param"
+	"imagecatalog.dev/catalog/pkg/registry"
+	"imagecatalog.dev/catalog/pkg/result"
+	"imagecatalog.dev/catalog/pkg/verify"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string) int {
+	var options verify.Options
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	options.AddFlags(flags)
+	results := flags.String("results", result.DefaultDir, "directory for the results of the Task")
+	err := param.Parse(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
+		flags.Usage()
+		return 0
+	}
+	verdict := judge(ctx, options, err)
+	fmt.Println(verdict)
+	if err := verdict.WriteTo(result.NewDir(*results), time.Now()); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		return max(verdict.ExitCode(true), verify.ExitUndecided)
+	}
+	return verdict.ExitCode(options.Strict)
+}
+
+func judge(ctx context.Context, options verify.Options, badParams error) verify.Verdict {
+	if badParams != nil {
+		return verify.Refuse(badParams)
+	}
+	verifier := verify.Verifier{Registry: registry.New(), Keychain: authn.DefaultKeychain, Entries: entries, Log: os.Stdout}
+	return verifier.Verify(ctx, options)
+}
+
+// entries finds the API server by the pod's service account, or by KUBECONFIG outside of a cluster.
+func entries(namespace string) (verify.Entries, error) {
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("finding the API server: %w", err)
+	}
+	clients, err := versioned.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API server: %w", err)
+	}
+	return clients.ImagecatalogV1alpha1().CatalogImages(namespace), nil
+}

@@ -1,0 +1,15 @@
+// Package verify judges whether an image is what a pipeline believes it to be. It is the flow behind the Task
+// catalog-verify, a gate in front of a release.
+//
+// The checks run in order, and the first that does not hold ends them:
+//
+//	entry      an entry of the catalog names the image, and it is not recalled (with NAME only)
+//	exists     the registry has the image, whole
+//	digest     the image is still the pinned one: its tag was not moved
+//	platform   it runs on each platform that is asked for
+//	content    every blob has the bytes that its digest promises (on demand)
+//
+// A gate has three answers, not two. What the registry or the catalog says about the image decides: Verified or
+// NotVerified. When neither can be asked (an outage, missing credentials), nothing is known about the image, the answer
+// is Undecided, and the gate stays closed.
+package verify
