@@ -1,0 +1,64 @@
+package admission
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/controller"
+	"knative.dev/pkg/logging"
+	o11yconfigmap "knative.dev/pkg/observability/configmap"
+	"knative.dev/pkg/system"
+	"knative.dev/pkg/webhook/configmaps"
+	"knative.dev/pkg/webhook/resourcesemantics"
+	"knative.dev/pkg/webhook/resourcesemantics/defaulting"
+	"knative.dev/pkg/webhook/resourcesemantics/validation"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog"
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/claim"
+	catalogclient "imagecatalog.dev/catalog/pkg/client/injection/client"
+)
+
+// The webhook configurations in config/, by name; knative fills in their rules and their CA bundle.
+const (
+	defaultingName = "defaulting.webhook." + catalog.GroupName
+	validationName = "validation.webhook." + catalog.GroupName
+	configName     = "config.webhook." + catalog.GroupName
+)
+
+// pruned: the schema in the CRD has removed unknown fields before the webhook sees an object. Refusing them here
+// would refuse objects that another version of the catalog has stored.
+const disallowUnknownFields = false
+
+func kinds() map[schema.GroupVersionKind]resourcesemantics.GenericCRD {
+	return map[schema.GroupVersionKind]resourcesemantics.GenericCRD{
+		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): &admittedImage{},
+	}
+}
+
+// NewDefaulting constructs the controller of the mutating webhook.
+func NewDefaulting(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+	return defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(), nil, disallowUnknownFields)
+}
+
+// NewValidation constructs the controller of the validating webhook.
+func NewValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+	keeper := claim.NewKeeper(
+		kubeclient.Get(ctx).CoordinationV1().Leases(system.Namespace()),
+		claim.LiveEntries(catalogclient.Get(ctx).ImagecatalogV1alpha1()),
+	)
+	callbacks := map[schema.GroupVersionKind]validation.Callback{
+		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): RefuseDuplicates(keeper),
+	}
+	return validation.NewAdmissionController(ctx, validationName, "/validation", kinds(), nil, disallowUnknownFields, callbacks)
+}
+
+// NewConfigValidation constructs the controller that validates the catalog's own config maps.
+func NewConfigValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+	return configmaps.NewAdmissionController(ctx, configName, "/config-validation", configmap.Constructors{
+		logging.ConfigMapName(): logging.NewConfigFromConfigMap,
+		o11yconfigmap.Name():    o11yconfigmap.Parse,
+	})
+}
