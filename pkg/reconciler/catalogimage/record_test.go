@@ -1,0 +1,37 @@
+package catalogimage
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/registry"
+)
+
+func TestTheStatusIsBounded(t *testing.T) {
+	many := &registry.Description{Digest: digestA}
+	for n := range 1000 {
+		many.Layers = append(many.Layers, registry.Layer{Digest: fmt.Sprintf("sha256:%064x", n)})
+	}
+	var status v1alpha1.CatalogImageStatus
+	record(&status, many)
+	assert.EqualValues(t, 1000, status.LayerCount, "all are counted")
+	require.Len(t, status.Layers, 128, "the first are listed")
+	assert.Equal(t, many.Layers[127].Digest, status.Layers[127].Digest)
+}
+
+func TestNothingOfTheImageBeforeIsLeft(t *testing.T) {
+	before := entry(describedSingle(digestA), func(i *v1alpha1.CatalogImage) { i.Status.ArtifactType = "application/vnd.acme.disk.v1" })
+	record(&before.Status, &registry.Description{Digest: digestB})
+	assert.Equal(t, v1alpha1.CatalogImageStatus{Digest: digestB}, before.Status)
+}
+
+func TestDatesHaveThePrecisionThatTheAPIKeeps(t *testing.T) {
+	var status v1alpha1.CatalogImageStatus
+	record(&status, &registry.Description{Created: created.Add(999 * time.Millisecond)})
+	assert.True(t, status.CreatedAt.Time.Equal(created), "%s", status.CreatedAt)
+}
