@@ -18,8 +18,8 @@ import (
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
-// retryInterval is how soon the registry is asked again when it gave no answer to go by, unless the entry's own
-// interval is shorter.
+// retryInterval is how soon the registry is asked again when it gave no answer to go by; no entry's own interval is
+// shorter (v1alpha1.MinCheckInterval).
 const retryInterval = 30 * time.Second
 
 // Registry answers for images; the errors carry a registry.Reason.
@@ -63,6 +63,7 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogI
 		entry.Status.MarkUnresolved("InvalidReference", err.Error())
 		return nil // only a changed spec can mend it
 	}
+	entry.Status.MarkImage(ref.Name())
 	uniqueAgain, err := r.judgeUnique(ctx, entry, ref)
 	resolvedAgain := r.judgeResolved(ctx, entry, ref)
 	if err != nil {
@@ -104,7 +105,7 @@ func (r *Reconciler) judgeUnique(ctx context.Context, entry *v1alpha1.CatalogIma
 		entry.Status.MarkDuplicate(held.By)
 		return interval, nil
 	case errors.As(err, &pending):
-		entry.Status.MarkUniqueUnknown(pending.Error())
+		entry.Status.MarkUniquePending(pending.Error())
 		return pending.RetryAfter, nil
 	default:
 		entry.Status.MarkUniqueUnknown(err.Error())
@@ -127,7 +128,7 @@ func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogI
 		status.MarkUnresolved(string(reason), err.Error())
 	default:
 		status.MarkResolvedUnknown(cmp.Or(string(reason), "NotAsked"), err.Error())
-		return min(interval, retryInterval)
+		return retryInterval
 	}
 	status.MarkChecked(r.now())
 	return interval

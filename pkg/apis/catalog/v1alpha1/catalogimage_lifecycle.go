@@ -39,6 +39,14 @@ func (i *CatalogImage) IsReady() bool {
 	return i.Status.ObservedGeneration == i.Generation && i.Status.GetCondition(ConditionReady).IsTrue()
 }
 
+// MarkImage says which image the status speaks of, by its canonical reference. What was found out about another is
+// forgotten.
+func (s *CatalogImageStatus) MarkImage(image string) {
+	if s.Image != image {
+		*s = CatalogImageStatus{Status: s.Status, Image: image}
+	}
+}
+
 // MarkResolved records that the registry has the image as described.
 func (s *CatalogImageStatus) MarkResolved() {
 	conditions.Manage(s).MarkTrue(ConditionResolved)
@@ -62,6 +70,11 @@ func (s *CatalogImageStatus) MarkUnique() {
 // MarkDuplicate records that another entry of the namespace holds the claim.
 func (s *CatalogImageStatus) MarkDuplicate(holder string) {
 	conditions.Manage(s).MarkFalse(ConditionUnique, "Duplicate", "the entry %q is of the same image; delete one of the two", holder)
+}
+
+// MarkUniquePending records that another entry of the same image may be about to be stored.
+func (s *CatalogImageStatus) MarkUniquePending(message string) {
+	conditions.Manage(s).MarkUnknown(ConditionUnique, "ClaimPending", "%s", message)
 }
 
 // MarkUniqueUnknown records that the claim could not be read.

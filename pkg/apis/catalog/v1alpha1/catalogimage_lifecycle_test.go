@@ -33,7 +33,7 @@ var (
 	}
 	uniqueStates = []transition{
 		{"never attempted", func(*v1alpha1.CatalogImageStatus) {}},
-		{"unknown", func(s *v1alpha1.CatalogImageStatus) { s.MarkUniqueUnknown("the claim is pending") }},
+		{"unknown", func(s *v1alpha1.CatalogImageStatus) { s.MarkUniquePending("another is being published") }},
 		{"false", func(s *v1alpha1.CatalogImageStatus) { s.MarkDuplicate("other") }},
 		{"true", (*v1alpha1.CatalogImageStatus).MarkUnique},
 	}
@@ -117,6 +117,7 @@ func TestMarks(t *testing.T) {
 		"resolved unknown": {func(s *v1alpha1.CatalogImageStatus) { s.MarkResolvedUnknown("Throttled", message) }, v1alpha1.ConditionResolved, "Unknown", "Throttled", message},
 		"unique":           {(*v1alpha1.CatalogImageStatus).MarkUnique, v1alpha1.ConditionUnique, "True", "", ""},
 		"unique unknown":   {func(s *v1alpha1.CatalogImageStatus) { s.MarkUniqueUnknown(message) }, v1alpha1.ConditionUnique, "Unknown", "ClaimUnreadable", message},
+		"unique pending":   {func(s *v1alpha1.CatalogImageStatus) { s.MarkUniquePending(message) }, v1alpha1.ConditionUnique, "Unknown", "ClaimPending", message},
 		"duplicate": {func(s *v1alpha1.CatalogImageStatus) { s.MarkDuplicate("other") }, v1alpha1.ConditionUnique, "False", "Duplicate",
 			`the entry "other" is of the same image; delete one of the two`},
 	} {

@@ -248,6 +248,10 @@ type CatalogImageStatus struct {
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
 
+	// Image is the canonical reference that the rest of the status speaks of.
+	// +optional
+	Image string `json:"image,omitempty"`
+
 	// Digest of the manifest or index that the reference names.
 	// +optional
 	Digest string `json:"digest,omitempty"`
