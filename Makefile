@@ -1,0 +1,58 @@
+# make run    the whole way of an image on a real, embedded cluster (CLUSTER=current: on yours)
+# make test   all tests
+# make stop   takes the embedded cluster down, with everything in it
+#
+# The embedded cluster is test/cluster; what it builds is kept in ~/.cache/image-catalog.
+
+MAKEFLAGS += --no-print-directory
+CLUSTER ?= embedded
+export CLUSTER
+
+cluster := go run -C test/cluster .
+lint := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.0 run
+
+.PHONY: run stop env test unit control-plane-test cluster-test bench generate generated lint
+
+run:
+ifeq ($(CLUSTER),current)
+	@go run ./test/run
+else
+	@$(cluster) up
+	@eval "$$($(cluster) env)" && go run ./test/run
+endif
+
+stop:
+	@$(cluster) down
+	@$(cluster) down --control-plane
+
+# Shell commands that point kubectl, tkn and ko to the embedded cluster: eval "$(make --silent env)"
+env:
+	@$(cluster) env
+
+test:
+	@test/test.sh unit control-plane cluster
+
+unit:
+	@test/test.sh unit
+
+control-plane-test:
+	@test/test.sh control-plane
+
+cluster-test:
+	@test/test.sh cluster
+
+bench:
+	@$(cluster) up
+	@eval "$$($(cluster) env)" && go run ./test/bench
+
+generate:
+	@test/generate.sh
+
+# Fails when what is generated differs from what is committed.
+generated: generate
+	@git diff --exit-code --stat -- . && test -z "$$(git status --porcelain -- pkg config tasks)" || \
+	  { echo "generated files differ: run 'make generate' and commit the result"; exit 1; }
+
+lint:
+	@$(lint) ./...
+	@cd test/cluster && $(lint) --config ../../.golangci.yml ./...

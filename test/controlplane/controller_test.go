@@ -1,0 +1,125 @@
+//go:build controlplane
+
+package controlplane
+
+import (
+	"io"
+	"log"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	catalogclient "imagecatalog.dev/catalog/pkg/client/clientset/versioned/typed/catalog/v1alpha1"
+)
+
+// pushed puts a random image into a registry of the test's own and returns its reference.
+func pushed(t *testing.T) (name.Reference, string) {
+	t.Helper()
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/acme/autosd:1")
+	require.NoError(t, err)
+	image, err := random.Image(512, 3)
+	require.NoError(t, err)
+	require.NoError(t, remote.Write(ref, image))
+	digest, err := image.Digest()
+	require.NoError(t, err)
+	return ref, digest.String()
+}
+
+func TestTheControllerResolvesAnEntry(t *testing.T) {
+	ref, digest := pushed(t)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t))
+	_, err := entries.Create(t.Context(), newEntry("autosd", ref.Name()), metav1.CreateOptions{})
+	require.NoError(t, err)
+
+	entry := waitForCondition(t, entries, "autosd", apis.ConditionReady, corev1.ConditionTrue)
+	assert.Equal(t, v1alpha1.PhaseAvailable, entry.Status.Phase)
+	assert.Equal(t, digest, entry.Status.Digest)
+	assert.EqualValues(t, 3, entry.Status.LayerCount)
+	assert.Len(t, entry.Status.Layers, 3)
+	assert.Positive(t, entry.Status.SizeBytes)
+	assert.NotNil(t, entry.Status.LastCheckedAt)
+	assert.Equal(t, entry.Generation, entry.Status.ObservedGeneration)
+}
+
+func TestAnAbsentImageIsNamedInTheStatus(t *testing.T) {
+	ref, _ := pushed(t)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t))
+	_, err := entries.Create(t.Context(), newEntry("absent", ref.Context().Tag("no-such-tag").Name()), metav1.CreateOptions{})
+	require.NoError(t, err)
+
+	entry := waitForCondition(t, entries, "absent", v1alpha1.ConditionResolved, corev1.ConditionFalse)
+	assert.Equal(t, v1alpha1.PhaseFailed, entry.Status.Phase)
+	assert.Equal(t, "NotFound", entry.Status.GetCondition(v1alpha1.ConditionResolved).Reason)
+}
+
+func TestADeletedImageMakesTheEntryUnavailable(t *testing.T) {
+	ref, digest := pushed(t)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t))
+	_, err := entries.Create(t.Context(), newEntry("gone", ref.Name()), metav1.CreateOptions{})
+	require.NoError(t, err)
+	entry := waitForCondition(t, entries, "gone", apis.ConditionReady, corev1.ConditionTrue)
+
+	require.NoError(t, remote.Delete(ref.Context().Digest(digest)))
+	require.NoError(t, remote.Delete(ref))
+	entry.Spec.DisplayName = "a changed spec is checked at once"
+	_, err = entries.Update(t.Context(), entry, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	entry = waitForCondition(t, entries, "gone", v1alpha1.ConditionResolved, corev1.ConditionFalse)
+	assert.Equal(t, v1alpha1.PhaseUnavailable, entry.Status.Phase)
+	assert.Equal(t, digest, entry.Status.Digest, "what the entry was is kept")
+}
+
+func TestClaimsAreReleasedWithTheirEntry(t *testing.T) {
+	leases := kube.CoordinationV1().Leases(systemNamespace)
+	namespace := newNamespace(t)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
+	held := func() int {
+		list, err := leases.List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		n := 0
+		for _, lease := range list.Items {
+			if lease.Annotations["imagecatalog.dev/namespace"] == namespace {
+				n++
+			}
+		}
+		return n
+	}
+	_, err := entries.Create(t.Context(), newEntry("held", "quay.io/acme/autosd:1"), metav1.CreateOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, 1, held())
+	waitForCondition(t, entries, "held", v1alpha1.ConditionUnique, corev1.ConditionTrue)
+
+	require.NoError(t, entries.Delete(t.Context(), "held", metav1.DeleteOptions{}))
+	assert.Eventually(t, func() bool { return held() == 0 }, patience, 50*time.Millisecond)
+}
+
+// waitForCondition waits until the status speaks of the newest spec and the condition is as wanted.
+func waitForCondition(t *testing.T, entries catalogclient.CatalogImageInterface, name string, condition apis.ConditionType, want corev1.ConditionStatus) *v1alpha1.CatalogImage {
+	t.Helper()
+	var entry *v1alpha1.CatalogImage
+	ok := assert.Eventually(t, func() bool {
+		var err error
+		entry, err = entries.Get(t.Context(), name, metav1.GetOptions{})
+		require.NoError(t, err)
+		found := entry.Status.GetCondition(condition)
+		return entry.Status.ObservedGeneration == entry.Generation && found != nil && found.Status == want
+	}, patience, 50*time.Millisecond)
+	if !ok {
+		t.Fatalf("%s never was %s; the status: %+v", condition, want, entry.Status)
+	}
+	return entry
+}

@@ -1,0 +1,120 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+)
+
+// newestEntry is the entry that the last run of the pipeline published.
+func newestEntry(t *testing.T) *v1alpha1.CatalogImage {
+	t.Helper()
+	list, err := catalog.ImagecatalogV1alpha1().CatalogImages(demoNamespace).List(t.Context(), metav1.ListOptions{
+		LabelSelector: "target.imagecatalog.dev/raspberry-pi",
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, list.Items)
+	newest := &list.Items[0]
+	for n := range list.Items {
+		if newest.CreationTimestamp.Before(&list.Items[n].CreationTimestamp) {
+			newest = &list.Items[n]
+		}
+	}
+	return newest
+}
+
+func TestRunShowsTheWholeWayOfAnImage(t *testing.T) {
+	entry := newestEntry(t)
+	row := regexp.MustCompile(`(?m)^` + demoNamespace + ` +` + regexp.QuoteMeta(entry.Name) + ` +Available +amd64,arm64 `)
+	assert.Regexp(t, row, runOutput)
+	assert.Contains(t, runOutput, "kubectl --namespace "+demoNamespace+" get catalogimages")
+}
+
+func TestTheEntrySaysWhatTheRegistryHas(t *testing.T) {
+	entry := newestEntry(t)
+	assert.Equal(t, v1alpha1.PhaseAvailable, entry.Status.Phase)
+	assert.True(t, entry.IsReady())
+	assert.Equal(t, entry.Spec.Digest, entry.Status.Digest)
+	assert.Equal(t, "application/vnd.oci.image.index.v1+json", entry.Status.MediaType)
+	assert.Positive(t, entry.Status.SizeBytes)
+	require.Len(t, entry.Status.Platforms, 2)
+	assert.Equal(t, "amd64", entry.Status.Platforms[0].Architecture)
+	assert.Equal(t, "arm64", entry.Status.Platforms[1].Architecture)
+	assert.Equal(t, "system:serviceaccount:"+demoNamespace+":pipeline", entry.Annotations["imagecatalog.dev/creator"])
+}
+
+func TestTheQueryServerListsTheEntry(t *testing.T) {
+	service, err := kube.CoreV1().Services("image-catalog").Get(t.Context(), "query", metav1.GetOptions{})
+	require.NoError(t, err)
+	ask := func(query string) (names []string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+service.Spec.ClusterIP+"/v1/images?"+query, nil)
+		require.NoError(t, err)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
+		var page struct {
+			Items []struct{ Name string }
+		}
+		require.NoError(t, json.Unmarshal(body, &page))
+		for _, item := range page.Items {
+			names = append(names, item.Name)
+		}
+		return names
+	}
+	name := newestEntry(t).Name
+	for _, finds := range []string{"", "architecture=aarch64", "target=raspberry-pi&channel=dev", "phase=Available&namespace=" + demoNamespace} {
+		assert.Contains(t, ask(finds), name, finds)
+	}
+	for _, misses := range []string{"architecture=riscv64", "target=beaglebone", "channel=prod", "phase=Failed", "namespace=default"} {
+		assert.NotContains(t, ask(misses), name, misses)
+	}
+}
+
+func TestPodsRunRestricted(t *testing.T) {
+	for _, name := range []string{"image-catalog", demoNamespace} {
+		namespace, err := kube.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, "restricted", namespace.Labels["pod-security.kubernetes.io/enforce"])
+	}
+	pods, err := kube.CoreV1().Pods("image-catalog").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	accounts := map[string]bool{}
+	for _, pod := range pods.Items {
+		if pod.Status.Phase == corev1.PodRunning {
+			accounts[pod.Spec.ServiceAccountName] = true
+		}
+	}
+	assert.Equal(t, map[string]bool{"controller": true, "webhook": true, "query": true}, accounts, "each binary has its own service account")
+}
+
+func TestABadApplyIsRefusedWithAdvice(t *testing.T) {
+	out, err := command(t, `{apiVersion: imagecatalog.dev/v1alpha1, kind: CatalogImage, metadata: {name: bad, namespace: `+demoNamespace+`}, spec: {image: "UPPER/case"}}`,
+		"kubectl", "apply", "--filename", "-")
+	require.Error(t, err)
+	assert.Contains(t, out, "spec.image")
+	assert.Contains(t, out, "write a reference such as quay.io/acme/autosd:rpi4-1.2")
+}
+
+func TestADuplicateApplyNamesTheEntry(t *testing.T) {
+	entry := newestEntry(t)
+	manifest := strings.NewReplacer("IMAGE", entry.Spec.Image, "DIGEST", entry.Spec.Digest, "NAMESPACE", demoNamespace).
+		Replace(`{apiVersion: imagecatalog.dev/v1alpha1, kind: CatalogImage, metadata: {name: copy, namespace: NAMESPACE}, spec: {image: "IMAGE", digest: "DIGEST"}}`)
+	out, err := command(t, manifest, "kubectl", "apply", "--filename", "-")
+	require.Error(t, err)
+	assert.Contains(t, out, `already, as "`+entry.Name+`"`)
+}

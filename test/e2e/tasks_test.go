@@ -1,0 +1,138 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	pipelinev1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const taskTimeout = 2 * time.Minute
+
+// outcome is what a TaskRun of a single step ended with.
+type outcome struct {
+	exitCode int32
+	results  map[string]string
+}
+
+// runTask runs a Task of the demonstration namespace under its pipeline's service account.
+func runTask(t *testing.T, task string, params map[string]string) outcome {
+	t.Helper()
+	runs := tekton.TektonV1().TaskRuns(demoNamespace)
+	run := &pipelinev1.TaskRun{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: task + "-test-"},
+		Spec: pipelinev1.TaskRunSpec{
+			TaskRef:            &pipelinev1.TaskRef{Name: task},
+			ServiceAccountName: "pipeline",
+		},
+	}
+	for key, value := range params {
+		run.Spec.Params = append(run.Spec.Params, pipelinev1.Param{Name: key, Value: *pipelinev1.NewStructuredValues(value)})
+	}
+	run, err := runs.Create(t.Context(), run, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		run, err = runs.Get(t.Context(), run.Name, metav1.GetOptions{})
+		require.NoError(t, err)
+		return run.IsDone()
+	}, taskTimeout, 200*time.Millisecond)
+	require.Len(t, run.Status.Steps, 1, "%+v", run.Status.Conditions)
+	require.NotNil(t, run.Status.Steps[0].Terminated, "%+v", run.Status.Conditions)
+
+	ended := outcome{exitCode: run.Status.Steps[0].Terminated.ExitCode, results: map[string]string{}}
+	for _, result := range run.Status.Results {
+		ended.results[result.Name] = result.Value.StringVal
+	}
+	return ended
+}
+
+func push(t *testing.T, reference string) name.Digest {
+	t.Helper()
+	ref, err := name.NewTag(reference)
+	require.NoError(t, err)
+	image, err := random.Image(1024, 2)
+	require.NoError(t, err)
+	require.NoError(t, remote.Write(ref, image))
+	digest, err := image.Digest()
+	require.NoError(t, err)
+	return ref.Digest(digest.String())
+}
+
+func TestPublishingAgainChangesNothing(t *testing.T) {
+	image := os.Getenv("REGISTRY") + "/e2e/again:1"
+	pinned := push(t, image)
+	params := map[string]string{"IMAGE_URL": image, "WAIT_FOR": "Ready"}
+
+	first := runTask(t, "catalog-publish", params)
+	require.Zero(t, first.exitCode)
+	assert.Equal(t, "created", first.results["ACTION"])
+	assert.Equal(t, "Available", first.results["PHASE"])
+	assert.Equal(t, pinned.Name(), first.results["PINNED_REF"])
+
+	second := runTask(t, "catalog-publish", params)
+	require.Zero(t, second.exitCode)
+	assert.Equal(t, "unchanged", second.results["ACTION"])
+	assert.Equal(t, first.results["CATALOG_NAME"], second.results["CATALOG_NAME"])
+
+	params["CHANNEL"] = "prod"
+	third := runTask(t, "catalog-publish", params)
+	require.Zero(t, third.exitCode)
+	assert.Equal(t, "updated", third.results["ACTION"])
+}
+
+func TestVerifyFindsAnEntryByName(t *testing.T) {
+	verified := runTask(t, "catalog-verify", map[string]string{"NAME": newestEntry(t).Name, "CONTENT": "true"})
+	require.Zero(t, verified.exitCode)
+	assert.Equal(t, "true", verified.results["VERIFIED"])
+}
+
+func TestVerifyFailsWhenATagMovedUnderItsPin(t *testing.T) {
+	image := os.Getenv("REGISTRY") + "/e2e/moved:1"
+	pinned := push(t, image)
+	params := map[string]string{"IMAGE_URL": image, "IMAGE_DIGEST": pinned.DigestStr()}
+	require.Zero(t, runTask(t, "catalog-verify", params).exitCode, "before the tag moves")
+
+	push(t, image)
+	moved := runTask(t, "catalog-verify", params)
+	assert.EqualValues(t, 1, moved.exitCode)
+	assert.Equal(t, "false", moved.results["VERIFIED"])
+	assert.Equal(t, "DigestMismatch", moved.results["REASON"])
+}
+
+func TestVerifyIsUndecidedWhenTheRegistryIsStopped(t *testing.T) {
+	host, _, err := net.SplitHostPort(os.Getenv("REGISTRY"))
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	require.NoError(t, err)
+	server := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	go func() { _ = server.Serve(listener) }()
+	image := listener.Addr().String() + "/e2e/away:1"
+	push(t, image)
+	require.Zero(t, runTask(t, "catalog-verify", map[string]string{"IMAGE_URL": image}).exitCode, "while the registry runs")
+
+	require.NoError(t, server.Close())
+	undecided := runTask(t, "catalog-verify", map[string]string{"IMAGE_URL": image})
+	assert.EqualValues(t, 2, undecided.exitCode)
+	assert.Equal(t, "false", undecided.results["VERIFIED"])
+	assert.Equal(t, "RegistryUnavailable", undecided.results["REASON"])
+}
+
+func TestVerifyStartsByThatName(t *testing.T) {
+	out := mustCommand(t, "tkn", "task", "start", "verify", "--namespace", demoNamespace,
+		"--param", "IMAGE_URL="+newestEntry(t).Spec.Image, "--use-param-defaults", "--skip-optional-workspace", "--showlog")
+	assert.Contains(t, out, newestEntry(t).Spec.Digest)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// site is where the product is installed.
+type site struct {
+	// repository is the registry, with a path, that images are pushed to (KO_DOCKER_REPO).
+	repository string
+	// cache holds what is built once.
+	cache string
+	// current says that the cluster is the reader's own, not the embedded one.
+	current bool
+}
+
+// inspect looks at everything that is needed before anything is changed, and names all that is missing in one line.
+func inspect(ctx context.Context) (site, error) {
+	var lacks []string
+	for _, tool := range []string{"kubectl", "tkn", "ko"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			lacks = append(lacks, tool+" on the PATH")
+		}
+	}
+	if _, err := exec.LookPath("mmdebstrap"); err != nil && !canInstallPackages() {
+		lacks = append(lacks, "mmdebstrap (the Debian package of that name, or root to install it)")
+	}
+	repository := os.Getenv("KO_DOCKER_REPO")
+	if repository == "" {
+		lacks = append(lacks, "KO_DOCKER_REPO, a repository that you can push to and the cluster can pull from")
+	}
+	if len(lacks) == 0 {
+		lacks = inspectCluster(ctx)
+	}
+	if len(lacks) > 0 {
+		return site{}, errors.New("missing: " + strings.Join(lacks, "; "))
+	}
+	cache, err := cacheDir()
+	return site{
+		repository: strings.TrimSuffix(repository, "/"),
+		cache:      cache,
+		current:    os.Getenv("CLUSTER") == "current",
+	}, err
+}
+
+func inspectCluster(ctx context.Context) (lacks []string) {
+	if _, err := output(ctx, "kubectl", "--request-timeout=10s", "get", "--raw", "/readyz"); err != nil {
+		return []string{fmt.Sprintf("a cluster that answers (kubectl says: %v)", err)}
+	}
+	if _, err := output(ctx, "kubectl", "get", "crd", "pipelineruns.tekton.dev"); err != nil {
+		lacks = append(lacks, "Tekton Pipelines in the cluster (https://tekton.dev/docs/installation/pipelines/)")
+	}
+	if _, err := output(ctx, "kubectl", "auth", "can-i", "create", "customresourcedefinitions"); err != nil {
+		lacks = append(lacks, "the right to create cluster-wide resources (kubectl auth can-i create customresourcedefinitions)")
+	}
+	return lacks
+}
+
+func canInstallPackages() bool {
+	_, err := exec.LookPath("apt-get")
+	return err == nil && os.Geteuid() == 0
+}
+
+// cacheDir is the directory that test/cluster uses too; it outlives the repository.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("IMAGE_CATALOG_CACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding a directory for what is built once: %w; set IMAGE_CATALOG_CACHE", err)
+	}
+	return filepath.Join(dir, "image-catalog"), nil
+}

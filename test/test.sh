@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Runs tiers of tests, in the order given, and ends by saying what ran. With CI=true a skipped test is a failure.
+#   unit           every package by itself, no cluster
+#   control-plane  webhook and controller against a real API server and etcd
+#   cluster        the whole product on a real node with Tekton and a registry (needs root)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+cluster() { go run -C test/cluster . "$@"; }
+
+# tests TIER DIR ARGUMENT...: go test in DIR, its packages' results shown, the rest on failure.
+tests() {
+  local tier=$1 dir=$2 log passed skipped began=$SECONDS
+  shift 2
+  log=$(mktemp --tmpdir="$logs")
+  if ! go -C "$dir" run gotest.tools/gotestsum@v1.13.0 --format pkgname --format-hide-empty-pkg --jsonfile "$log" -- "$@"; then
+    exit 1
+  fi
+  passed=$(grep -c '"Action":"pass".*"Test":' "$log" || true)
+  skipped=$(grep '"Action":"skip".*"Test":' "$log" || true)
+  if [ -n "$skipped" ]; then
+    echo "skipped: $skipped"
+    [ "${CI:-}" != true ] || { echo "$tier: a test was skipped, which CI does not accept"; exit 1; }
+  fi
+  printf '  %-14s %4d passed in %3d s\n' "$tier" "$passed" $((SECONDS - began)) >> "$logs/summary"
+}
+
+for tier in "$@"; do
+  echo "== $tier"
+  case $tier in
+  unit)
+    tests unit . -race ./...
+    tests "unit/cluster" test/cluster ./...
+    ;;
+  control-plane)
+    cluster up --control-plane
+    (eval "$(cluster env --control-plane)"; tests "$tier" . -count=1 -tags controlplane ./test/controlplane)
+    cluster down --control-plane
+    ;;
+  cluster)
+    cluster up
+    (eval "$(cluster env)"; tests "$tier" . -count=1 -timeout 20m -tags e2e ./test/e2e)
+    ;;
+  *)
+    echo "test.sh: no such tier: $tier (unit, control-plane, cluster)" >&2
+    exit 64
+    ;;
+  esac
+done
+
+echo
+echo "What ran:"
+cat "$logs/summary"
