@@ -41,9 +41,10 @@ control-plane-test:
 cluster-test:
 	@test/test.sh cluster
 
+# One JSON line a figure on stdout, the rest on stderr.
 bench:
-	@$(cluster) up
-	@eval "$$($(cluster) env)" && go run ./test/bench
+	@$(cluster) up >&2
+	@eval "$$($(cluster) env)" && go run ./test/run >&2 && go run ./test/bench
 
 generate:
 	@test/generate.sh

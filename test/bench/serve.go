@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/pprof"
+	"time"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"k8s.io/client-go/tools/cache"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/query"
+)
+
+// serve is the life of a server process: it listens on loopback, says where when it is ready, and ends when in does, so
+// that it does not outlive the bench, however that ends.
+//
+//	serve -entries 1000    the query server with that many synthetic entries
+//	serve -copy URL        a static handler with the answer that URL gives
+func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	entries := flags.Int("entries", 0, "serve the catalog with this many synthetic entries")
+	source := flags.String("copy", "", "serve what is at this `URL`, to whoever asks for whatever")
+	profile := flags.String("profile", "", "write a CPU profile to this `file`")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	stopProfile, err := startProfile(*profile)
+	if err != nil {
+		return err
+	}
+	begin := func(ctx context.Context) (server, error) { return newCatalog(ctx, *entries) }
+	if *source != "" {
+		begin = func(ctx context.Context) (server, error) { return newStatic(ctx, *source) }
+	}
+	return errors.Join(serveUntil(ctx, begin, in, out), stopProfile())
+}
+
+// server answers requests that come to the listener until the context ends.
+type server interface {
+	Serve(context.Context, net.Listener) error
+}
+
+func serveUntil(ctx context.Context, begin func(context.Context) (server, error), in io.Reader, out io.Writer) error {
+	s, err := begin(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listening on loopback: %w", err)
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- s.Serve(ctx, listener) }()
+	go func() {
+		_, err := io.Copy(io.Discard, in)
+		ended <- err
+	}()
+	if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
+		return err
+	}
+	return <-ended
+}
+
+// newCatalog is the query server as cmd/query runs it. Its entries reach it through an informer, whose source is a list
+// instead of an API server, and its meter counts as the one that Prometheus reads.
+func newCatalog(ctx context.Context, entries int) (server, error) {
+	informer := cache.NewSharedInformer(newSource(entries), &v1alpha1.CatalogImage{}, 0)
+	index, err := query.Watch(informer)
+	if err != nil {
+		return nil, err
+	}
+	go informer.RunWithContext(ctx)
+	if !cache.WaitForCacheSync(ctx.Done(), index.Synced) {
+		return nil, fmt.Errorf("filling the index: %w", ctx.Err())
+	}
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+	return query.NewServer(index, meters.Meter("bench"))
+}
+
+// static is what the query server is measured against: net/http doing nothing but sending bytes it has.
+type static struct{ http http.Server }
+
+func newStatic(ctx context.Context, source string) (server, error) {
+	a, err := fetch(ctx, source)
+	if err != nil {
+		return nil, fmt.Errorf("copying an answer: %w", err)
+	}
+	return &static{http: http.Server{Handler: a, ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// Serve implements server.
+func (s *static) Serve(_ context.Context, listener net.Listener) error { return s.http.Serve(listener) }
+
+// startProfile returns what ends the profile, which is none without a path.
+func startProfile(path string) (func() error, error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("making a profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("making a profile: %w", err), file.Close())
+	}
+	return func() error { pprof.StopCPUProfile(); return file.Close() }, nil
+}
