@@ -1,22 +1,27 @@
 package registry
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"mime"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
-
-// MaxLayers is how many layers a manifest may have. Container runtimes stop at about 128; artifacts may have more files.
-const MaxLayers = 4096
 
 // document is a decoded manifest or index: exactly one of the two is set.
 type document struct {
 	mediaType types.MediaType
-	image     *v1.Manifest
-	index     *v1.IndexManifest
+	image     *imageManifest
+	index     *indexManifest
+}
+
+// present notes that a field is there, whatever is in it.
+type present bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *present) UnmarshalJSON([]byte) error {
+	*p = true
+	return nil
 }
 
 // decode reads a manifest or index. One that could be read as both is refused: two readers of the same digest would
@@ -24,9 +29,9 @@ type document struct {
 func decode(contentType string, body []byte) (*document, error) {
 	var outline struct {
 		MediaType types.MediaType `json:"mediaType"`
-		Manifests json.RawMessage `json:"manifests"`
-		Config    json.RawMessage `json:"config"`
-		Layers    json.RawMessage `json:"layers"`
+		Manifests present         `json:"manifests"`
+		Config    present         `json:"config"`
+		Layers    present         `json:"layers"`
 	}
 	if err := json.Unmarshal(body, &outline); err != nil {
 		return nil, faultf(Malformed, "%v", err)
@@ -35,7 +40,7 @@ func decode(contentType string, body []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if outline.Manifests != nil && (outline.Config != nil || outline.Layers != nil) {
+	if outline.Manifests && (outline.Config || outline.Layers) {
 		return nil, faultf(Malformed, "it has both the manifests of an index and the layers of an image")
 	}
 	if mediaType.IsIndex() {
@@ -63,46 +68,36 @@ func agree(contentType string, own types.MediaType) (types.MediaType, error) {
 }
 
 func decodeIndex(mediaType types.MediaType, body []byte) (*document, error) {
-	index, err := v1.ParseIndexManifest(bytes.NewReader(body))
-	if err != nil {
+	var index indexManifest
+	if err := json.Unmarshal(body, &index); err != nil {
 		return nil, faultf(Malformed, "%v", err)
 	}
-	return &document{mediaType: mediaType, index: index}, checkDescriptors(index.Manifests)
+	err := cmp.Or(
+		checkName("artifactType", index.ArtifactType),
+		index.Manifests.check("manifests"),
+		index.Annotations.check("annotations"),
+	)
+	return &document{mediaType: mediaType, index: &index}, err
 }
 
 func decodeImage(mediaType types.MediaType, body []byte) (*document, error) {
-	image, err := v1.ParseManifest(bytes.NewReader(body))
-	if err != nil {
+	var image imageManifest
+	if err := json.Unmarshal(body, &image); err != nil {
 		return nil, faultf(Malformed, "%v", err)
 	}
-	if len(image.Layers) > MaxLayers {
-		return nil, faultf(TooLarge, "more than %d layers", MaxLayers)
-	}
-	if err := checkDescriptors([]v1.Descriptor{image.Config}); err != nil {
-		return nil, err
-	}
-	return &document{mediaType: mediaType, image: image}, checkDescriptors(image.Layers)
+	err := cmp.Or(
+		checkName("artifactType", image.ArtifactType),
+		image.Layers.check("layers"),
+		image.Config.check("config"),
+		image.Annotations.check("annotations"),
+	)
+	return &document{mediaType: mediaType, image: &image}, err
 }
 
-// checkDescriptors demands of each part a digest and a possible size, so that sums of sizes cannot overflow: 2^21
-// parts of the largest size would be needed, and MaxManifests times MaxLayers is the most there are.
-func checkDescriptors(descriptors []v1.Descriptor) error {
-	const maxSize = 1 << 42 // 4 TiB
-	for _, d := range descriptors {
-		if d.Digest.Hex == "" {
-			return faultf(Malformed, "a part of it has no digest")
-		}
-		if d.Size < 0 || d.Size > maxSize {
-			return faultf(Malformed, "its part %s cannot have %d bytes", d.Digest, d.Size)
-		}
+func decodeConfig(body []byte) (*configuration, error) {
+	var config configuration
+	if err := json.Unmarshal(body, &config); err != nil {
+		return nil, faultf(Malformed, "%v", err)
 	}
-	return nil
-}
-
-func decodeConfig(body []byte) (*v1.ConfigFile, error) {
-	config, err := v1.ParseConfigFile(bytes.NewReader(body))
-	if err != nil {
-		return nil, faultf(Malformed, "its configuration: %v", err)
-	}
-	return config, nil
+	return &config, cmp.Or(config.check(""), config.Config.Labels.check("labels"))
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"testing"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,13 +40,15 @@ func FuzzDecode(f *testing.F) {
 		}
 		require.NotEqual(t, doc.image == nil, doc.index == nil, "one of the two")
 		if doc.index != nil {
-			assert.NoError(t, checkDescriptors(doc.index.Manifests))
+			assert.NoError(t, doc.index.Manifests.check("manifests"))
+			assert.LessOrEqual(t, len(doc.index.Annotations), MaxFacts)
 			return
 		}
-		img := &image{manifest: doc.image}
-		_, size := blobs(img)
-		assert.GreaterOrEqual(t, size, int64(0))
-		assert.LessOrEqual(t, len(doc.image.Layers), MaxLayers)
+		img := summary(v1.Hash{}, doc.image, nil)
+		assert.GreaterOrEqual(t, img.size, int64(0))
+		assert.LessOrEqual(t, img.layers, MaxLayers)
+		assert.LessOrEqual(t, len(img.artifactType), MaxNameBytes)
+		assert.LessOrEqual(t, len(doc.image.Annotations), MaxFacts)
 	})
 }
 
@@ -54,10 +57,11 @@ func FuzzDecodeConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		config, err := decodeConfig(body)
 		if err != nil {
-			assert.Equal(t, Malformed, reasonFor(err))
+			assert.Contains(t, []Reason{Malformed, TooLarge}, reasonFor(err))
 			return
 		}
-		one := &image{config: config}
+		assert.NoError(t, config.check(""))
+		one := summary(v1.Hash{}, &imageManifest{}, config)
 		assert.Equal(t, len(config.Config.Labels), len(commonLabels([]*image{one, one})))
 	})
 }

@@ -16,10 +16,10 @@ const (
 	// MaxManifests is how many manifests one index may lead to, nested ones included. The widest official images have
 	// about 20 platforms; each costs two requests.
 	MaxManifests = 64
-
-	// BuildKit marks the attestations that it stores in an index with this annotation and the platform unknown/unknown.
-	attestationAnnotation = "vnd.docker.reference.type"
-	unknown               = "unknown"
+	// MaxTotalBytes is how much of manifests and configurations together is read for one image or index: a single image of
+	// the largest manifest and configuration fits, and an index of 64 platforms with 128 KiB each, several times the usual.
+	// Decoded they may take many times their size, and publish has 128 MiB for everything.
+	MaxTotalBytes = MaxManifestBytes + MaxConfigBytes
 )
 
 // Describe reads all that a listing needs. The error is an *Error.
@@ -32,54 +32,74 @@ func (c *Client) Describe(ctx context.Context, ref name.Reference, keychain auth
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{session: s, images: map[v1.Hash]*image{}}
-	d, err := w.describe(ctx, ref.Name(), top)
+	w := &walk{session: s, subject: ref.Name(), images: map[v1.Hash]*image{}}
+	return w.describe(ctx, top)
+}
+
+// walk follows an image down to its configurations.
+type walk struct {
+	session   *session
+	subject   string             // what is described
+	images    map[v1.Hash]*image // an index may name one manifest for several platforms
+	manifests int                // named so far, repetitions included
+	bytes     int64              // of manifests and configurations so far
+}
+
+func (w *walk) describe(ctx context.Context, top *manifest) (*Description, error) {
+	doc, err := w.decode(w.subject, top)
+	if err != nil {
+		return nil, err
+	}
+	d := &Description{Digest: top.digest.String(), MediaType: string(doc.mediaType)}
+	if doc.index != nil {
+		err = w.index(ctx, d, doc.index)
+	} else {
+		err = w.single(ctx, d, top.digest, doc.image)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// walk follows an image down to its configurations.
-type walk struct {
-	session   *session
-	images    map[v1.Hash]*image // an index may name one manifest for several platforms
-	manifests int                // named so far, repetitions included
-}
-
-func (w *walk) describe(ctx context.Context, subject string, top *manifest) (*Description, error) {
-	doc, err := decode(top.mediaType, top.body)
+func (w *walk) decode(subject string, m *manifest) (*document, error) {
+	if err := w.spend(int64(len(m.body))); err != nil {
+		return nil, err
+	}
+	doc, err := decode(m.mediaType, m.body)
 	if err != nil {
 		return nil, w.session.failure(subject, err)
 	}
-	d := &Description{Digest: top.digest.String(), MediaType: string(doc.mediaType)}
-	if doc.index != nil {
-		return d, w.index(ctx, d, subject, doc.index)
-	}
-	return d, w.single(ctx, d, top.digest, doc.image)
+	return doc, nil
 }
 
-func (w *walk) single(ctx context.Context, d *Description, digest v1.Hash, m *v1.Manifest) error {
+// spend counts bytes that are read for the whole.
+func (w *walk) spend(bytes int64) error {
+	if w.bytes += bytes; w.bytes > MaxTotalBytes {
+		return w.session.failure(w.subject, faultf(TooLarge, "more than %d MiB of manifests and configurations", MaxTotalBytes>>20))
+	}
+	return nil
+}
+
+func (w *walk) single(ctx context.Context, d *Description, digest v1.Hash, m *imageManifest) error {
 	img, err := w.image(ctx, digest, m)
 	if err != nil {
 		return err
 	}
-	d.ArtifactType = img.artifactType()
+	d.ArtifactType = img.artifactType
 	d.Annotations = m.Annotations
-	d.Created = img.created()
+	d.Created = img.created
 	for _, layer := range m.Layers {
 		d.Layers = append(d.Layers, Layer{Digest: layer.Digest.String(), MediaType: string(layer.MediaType), SizeBytes: layer.Size})
 	}
-	if img.config != nil {
-		d.Labels = img.config.Config.Labels
-		d.Platforms = appendPlatform(nil, img, nil)
-	}
-	d.Blobs, d.SizeBytes = blobs(img)
+	d.Labels = img.labels
+	d.Platforms = appendPlatform(nil, img, nil)
+	d.Blobs, d.SizeBytes = img.blobs, img.size
 	return nil
 }
 
-func (w *walk) index(ctx context.Context, d *Description, subject string, index *v1.IndexManifest) error {
-	leaves, err := w.leaves(ctx, subject, index, 1)
+func (w *walk) index(ctx context.Context, d *Description, index *indexManifest) error {
+	leaves, err := w.leaves(ctx, index, 1)
 	if err != nil {
 		return err
 	}
@@ -95,26 +115,26 @@ func (w *walk) index(ctx context.Context, d *Description, subject string, index 
 		d.Created = newest
 	}
 	d.Labels = commonLabels(images)
-	d.Blobs, d.SizeBytes = blobs(images...)
+	d.Blobs, d.SizeBytes = allBlobs(images)
 	return nil
 }
 
 // leaf is an image in an index and the platform for which the index names it.
 type leaf struct {
 	image    *image
-	platform *v1.Platform
+	platform *platform
 }
 
-func (w *walk) leaves(ctx context.Context, subject string, index *v1.IndexManifest, depth int) ([]leaf, error) {
+func (w *walk) leaves(ctx context.Context, index *indexManifest, depth int) ([]leaf, error) {
 	if depth > MaxDepth {
-		return nil, w.session.failure(subject, faultf(TooLarge, "more than %d indexes inside each other", MaxDepth))
+		return nil, w.session.failure(w.subject, faultf(TooLarge, "more than %d indexes inside each other", MaxDepth))
 	}
 	var all []leaf
-	for _, child := range index.Manifests {
-		if isAttestation(child) {
+	for i := range index.Manifests {
+		if index.Manifests[i].isAttestation() {
 			continue
 		}
-		found, err := w.child(ctx, subject, child, depth)
+		found, err := w.child(ctx, &index.Manifests[i], depth)
 		if err != nil {
 			return nil, err
 		}
@@ -123,9 +143,9 @@ func (w *walk) leaves(ctx context.Context, subject string, index *v1.IndexManife
 	return all, nil
 }
 
-func (w *walk) child(ctx context.Context, subject string, child v1.Descriptor, depth int) ([]leaf, error) {
+func (w *walk) child(ctx context.Context, child *descriptor, depth int) ([]leaf, error) {
 	if w.manifests++; w.manifests > MaxManifests {
-		return nil, w.session.failure(subject, faultf(TooLarge, "more than %d manifests", MaxManifests))
+		return nil, w.session.failure(w.subject, faultf(TooLarge, "more than %d manifests", MaxManifests))
 	}
 	if known := w.images[child.Digest]; known != nil {
 		return []leaf{{known, child.Platform}}, nil
@@ -135,12 +155,12 @@ func (w *walk) child(ctx context.Context, subject string, child v1.Descriptor, d
 	if err != nil {
 		return nil, incomplete(err)
 	}
-	doc, err := decode(m.mediaType, m.body)
+	doc, err := w.decode(ref.Name(), m)
 	if err != nil {
-		return nil, w.session.failure(ref.Name(), err)
+		return nil, err
 	}
 	if doc.index != nil {
-		return w.leaves(ctx, subject, doc.index, depth+1)
+		return w.leaves(ctx, doc.index, depth+1)
 	}
 	img, err := w.image(ctx, m.digest, doc.image)
 	if err != nil {
@@ -151,14 +171,16 @@ func (w *walk) child(ctx context.Context, subject string, child v1.Descriptor, d
 }
 
 // image reads the configuration of a container image; that of an artifact is not ours to understand.
-func (w *walk) image(ctx context.Context, digest v1.Hash, m *v1.Manifest) (*image, error) {
-	img := &image{digest: digest, manifest: m}
+func (w *walk) image(ctx context.Context, digest v1.Hash, m *imageManifest) (*image, error) {
 	if !m.Config.MediaType.IsConfig() {
-		return img, nil
+		return summary(digest, m, nil), nil
 	}
 	subject := "the configuration of " + w.session.repository.Digest(digest.String()).Name()
 	if m.Config.Size > MaxConfigBytes {
 		return nil, w.session.failure(subject, faultf(TooLarge, "more than %d MiB", MaxConfigBytes>>20))
+	}
+	if err := w.spend(m.Config.Size); err != nil {
+		return nil, err
 	}
 	blob, err := w.session.blob(ctx, m.Config.Digest, m.Config.Size)
 	if err != nil {
@@ -169,13 +191,9 @@ func (w *walk) image(ctx context.Context, digest v1.Hash, m *v1.Manifest) (*imag
 	if err != nil {
 		return nil, err
 	}
-	if img.config, err = decodeConfig(body); err != nil {
+	config, err := decodeConfig(body)
+	if err != nil {
 		return nil, w.session.failure(subject, err)
 	}
-	return img, nil
-}
-
-func isAttestation(d v1.Descriptor) bool {
-	_, marked := d.Annotations[attestationAnnotation]
-	return marked || (d.Platform != nil && d.Platform.OS == unknown && d.Platform.Architecture == unknown)
+	return summary(digest, m, config), nil
 }

@@ -1,10 +1,6 @@
 package registry
 
-import (
-	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-)
+import "time"
 
 // Description is what a registry tells about an image, an index of images or an OCI artifact.
 type Description struct {
@@ -27,9 +23,9 @@ type Description struct {
 	Platforms []Platform
 	// Blobs are the distinct configurations and layers of all platforms, in the order of their first mention.
 	Blobs []Blob
-	// Annotations of the manifest or index.
+	// Annotations of the manifest or index, without those longer than MaxFactBytes.
 	Annotations map[string]string
-	// Labels of the image's configuration; for an index those on which all its images agree.
+	// Labels of the image's configuration; for an index those on which all its images agree. Likewise without long ones.
 	Labels map[string]string
 }
 
@@ -52,16 +48,15 @@ type Platform struct {
 }
 
 // appendPlatform prefers what the index says, because that is what clients choose by.
-func appendPlatform(platforms []Platform, img *image, named *v1.Platform) []Platform {
-	if named == nil && img.config != nil {
-		named = img.config.Platform()
+func appendPlatform(platforms []Platform, img *image, named *platform) []Platform {
+	if named == nil {
+		named = img.platform
 	}
 	if named == nil {
 		return platforms
 	}
-	_, size := blobs(img)
 	return append(platforms, Platform{
 		Architecture: named.Architecture, OS: named.OS, Variant: named.Variant,
-		Digest: img.digest.String(), SizeBytes: size, LayerCount: len(img.manifest.Layers),
+		Digest: img.digest.String(), SizeBytes: img.size, LayerCount: img.layers,
 	})
 }

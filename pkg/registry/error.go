@@ -23,11 +23,21 @@ type Error struct {
 	Err error
 }
 
+// maxCause keeps a message small enough for a status: the errors of decoders and of TLS quote what the registry sent.
+const maxCause = 500
+
 // Error is one sentence for people: the problem, the cause in brackets, what to do.
 func (e *Error) Error() string {
 	problem, advice := e.Reason.words()
 	fill := strings.NewReplacer("{subject}", e.Subject, "{host}", e.Host)
-	return fmt.Sprintf("%s (%s): %s", fill.Replace(problem), cause(e.Err), fill.Replace(advice))
+	return fmt.Sprintf("%s (%s): %s", fill.Replace(problem), clip(cause(e.Err)), fill.Replace(advice))
+}
+
+func clip(text string) string {
+	if len(text) > maxCause {
+		text = text[:maxCause] + "..."
+	}
+	return strings.ToValidUTF8(text, "?")
 }
 
 // Unwrap gives the cause.

@@ -84,9 +84,13 @@ func (s *session) head(ctx context.Context, ref name.Reference) (Descriptor, err
 	if err := resp.Body.Close(); err != nil {
 		return Descriptor{}, s.failure(ref.Name(), err)
 	}
+	mediaType := resp.Header.Get("Content-Type")
+	if err := checkName("Content-Type", mediaType); err != nil {
+		return Descriptor{}, s.failure(ref.Name(), err)
+	}
 	return Descriptor{
 		Digest:    resp.Header.Get("Docker-Content-Digest"),
-		MediaType: resp.Header.Get("Content-Type"),
+		MediaType: mediaType,
 		SizeBytes: resp.ContentLength,
 	}, nil
 }
@@ -114,7 +118,11 @@ func (s *session) get(ctx context.Context, ref name.Reference) (*manifest, error
 	if err != nil {
 		return nil, s.failure(ref.Name(), err)
 	}
-	return &manifest{digest: digest, mediaType: resp.Header.Get("Content-Type"), body: body}, nil
+	mediaType := resp.Header.Get("Content-Type")
+	if err := checkName("Content-Type", mediaType); err != nil {
+		return nil, s.failure(ref.Name(), err)
+	}
+	return &manifest{digest: digest, mediaType: mediaType, body: body}, nil
 }
 
 // request asks for /v2/<repository>/<kind>/<identifier>; an answer other than 200 is an error.

@@ -22,7 +22,7 @@ const (
 	DigestMismatch Reason = "DigestMismatch"
 	// Incomplete: the image is there, but a manifest, configuration or blob that it consists of is not.
 	Incomplete Reason = "Incomplete"
-	// Malformed: the bytes are no image manifest, index or configuration.
+	// Malformed: the bytes are no image manifest, index or configuration, or hold a name that no tool writes.
 	Malformed Reason = "Malformed"
 	// TooLarge: a limit of this package was exceeded: 4 MiB for a manifest or configuration, and others.
 	TooLarge Reason = "TooLarge"
