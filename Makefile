@@ -18,12 +18,17 @@ ifeq ($(CLUSTER),current)
 	@go run ./test/run
 else
 	@$(cluster) up
-	@eval "$$($(cluster) env)" && go run ./test/run
+	@env=$$($(cluster) env) && eval "$$env" && go run ./test/run
 endif
 
 stop:
-	@$(cluster) down
-	@$(cluster) down --control-plane
+ifeq ($(CLUSTER),current)
+	@echo "stop takes the embedded cluster down; to remove the catalog from yours:"
+	@echo "  kubectl delete namespace image-catalog-demo"
+	@echo "  kubectl delete --filename config"
+else
+	@$(cluster) down; status=$$?; $(cluster) down --control-plane && exit $$status
+endif
 
 # Shell commands that point kubectl, tkn and ko to the embedded cluster: eval "$(make --silent env)"
 env:
@@ -44,14 +49,14 @@ cluster-test:
 # One JSON line a figure on stdout, the rest on stderr.
 bench:
 	@$(cluster) up >&2
-	@eval "$$($(cluster) env)" && go run ./test/run >&2 && go run ./test/bench
+	@env=$$($(cluster) env) && eval "$$env" && go run ./test/run >&2 && go run ./test/bench
 
 generate:
 	@test/generate.sh
 
 # Fails when what is generated differs from what is committed.
 generated: generate
-	@git diff --exit-code --stat -- . && test -z "$$(git status --porcelain -- pkg config tasks)" || \
+	@git diff --exit-code --stat -- pkg config tasks && test -z "$$(git status --porcelain -- pkg config tasks)" || \
 	  { echo "generated files differ: run 'make generate' and commit the result"; exit 1; }
 
 lint:

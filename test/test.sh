@@ -11,6 +11,17 @@ trap 'rm -rf "$logs"' EXIT
 
 cluster() { go run -C test/cluster . "$@"; }
 
+# inside TIER COMMAND...: runs the command with the environment of that tier's cluster, and only with that.
+inside() {
+  local tier=$1 env
+  shift
+  case $tier in
+  control-plane) env=$(cluster env --control-plane) ;;
+  cluster) env=$(cluster env) ;;
+  esac
+  (eval "$env" && "$@")
+}
+
 # tests TIER DIR ARGUMENT...: go test in DIR, its packages' results shown, the rest on failure.
 tests() {
   local tier=$1 dir=$2 log passed skipped began=$SECONDS
@@ -36,13 +47,13 @@ for tier in "$@"; do
     tests "unit/cluster" test/cluster ./...
     ;;
   control-plane)
+    trap 'cluster down --control-plane; rm -rf "$logs"' EXIT
     cluster up --control-plane
-    (eval "$(cluster env --control-plane)"; tests "$tier" . -count=1 -tags controlplane ./test/controlplane)
-    cluster down --control-plane
+    inside "$tier" tests "$tier" . -count=1 -tags controlplane ./test/controlplane
     ;;
   cluster)
     cluster up
-    (eval "$(cluster env)"; tests "$tier" . -count=1 -timeout 20m -tags e2e ./test/e2e)
+    inside "$tier" tests "$tier" . -count=1 -timeout 20m -tags e2e ./test/e2e
     ;;
   *)
     echo "test.sh: no such tier: $tier (unit, control-plane, cluster)" >&2

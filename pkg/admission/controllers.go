@@ -7,6 +7,7 @@ import (
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
+	"knative.dev/pkg/leaderelection"
 	"knative.dev/pkg/logging"
 	o11yconfigmap "knative.dev/pkg/observability/configmap"
 	"knative.dev/pkg/system"
@@ -58,7 +59,8 @@ func NewValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 // NewConfigValidation constructs the controller that validates the catalog's own config maps.
 func NewConfigValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	return configmaps.NewAdmissionController(ctx, configName, "/config-validation", configmap.Constructors{
-		logging.ConfigMapName(): logging.NewConfigFromConfigMap,
-		o11yconfigmap.Name():    o11yconfigmap.Parse,
+		leaderelection.ConfigMapName(): leaderelection.NewConfigFromConfigMap,
+		logging.ConfigMapName():        logging.NewConfigFromConfigMap,
+		o11yconfigmap.Name():           o11yconfigmap.Parse,
 	})
 }

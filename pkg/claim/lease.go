@@ -2,6 +2,7 @@ package claim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -73,6 +74,11 @@ type PendingError struct {
 }
 
 func (e *PendingError) Error() string {
-	return fmt.Sprintf("%s is being published as %q in namespace %q; retry in %d s",
-		e.Claim.Identity, e.By, e.Claim.Namespace, int(e.RetryAfter.Seconds()))
+	return fmt.Sprintf("%s is being published as %q in namespace %q; %s%d s",
+		e.Claim.Identity, e.By, e.Claim.Namespace, retryPhrase, int(e.RetryAfter.Seconds()))
 }
+
+const retryPhrase = "retry in "
+
+// SaysRetry finds a *PendingError in what the API server says of a refusal. Admission carries nothing but the text.
+func SaysRetry(refusal string) bool { return strings.Contains(refusal, retryPhrase) }

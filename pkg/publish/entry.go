@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/util/retry"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/claim"
 )
 
 // Entries are the entries of one namespace. The generated client is one; nothing but these verbs is needed.
@@ -21,16 +22,13 @@ type Entries interface {
 	Update(ctx context.Context, entry *v1alpha1.CatalogImage, options metav1.UpdateOptions) (*v1alpha1.CatalogImage, error)
 }
 
-// errVanished means that an entry was there when it was to be created and not when it was read.
-var errVanished = errors.New("the entry is deleted and created again by others all the time")
-
 // writer writes one entry.
 type writer struct {
-	entries    Entries
-	options    Options
-	name       string
-	repository name.Repository
-	stated     v1alpha1.CatalogImageSpec
+	entries Entries
+	options Options
+	name    string
+	pinned  name.Digest
+	stated  v1alpha1.CatalogImageSpec
 }
 
 // write creates the entry or updates the one there is, and begins anew when others changed it meanwhile.
@@ -47,7 +45,7 @@ func (w *writer) write(ctx context.Context) (*v1alpha1.CatalogImage, Action, err
 	return entry, action, nil
 }
 
-func raced(err error) bool { return apierrors.IsConflict(err) || errors.Is(err, errVanished) }
+func raced(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
 func (w *writer) dryRun() []string {
 	if w.options.DryRun {
@@ -56,25 +54,23 @@ func (w *writer) dryRun() []string {
 	return nil
 }
 
+// createOrUpdate reads first: admission takes the entry's claim before the API server finds that the name exists.
 func (w *writer) createOrUpdate(ctx context.Context) (*v1alpha1.CatalogImage, Action, error) {
+	there, err := w.entries.Get(ctx, w.name, metav1.GetOptions{})
+	switch {
+	case err == nil:
+		return w.update(ctx, there)
+	case !apierrors.IsNotFound(err):
+		return nil, "", fmt.Errorf("reading the entry %s/%s: %w", w.options.Namespace, w.name, err)
+	}
 	created, err := w.entries.Create(ctx, &v1alpha1.CatalogImage{
 		ObjectMeta: metav1.ObjectMeta{Name: w.name, Namespace: w.options.Namespace},
 		Spec:       w.stated,
 	}, metav1.CreateOptions{DryRun: w.dryRun()})
-	if err == nil {
-		return created, Created, nil
-	}
-	if !apierrors.IsAlreadyExists(err) {
+	if err != nil {
 		return nil, "", fmt.Errorf("creating the entry %s/%s: %w", w.options.Namespace, w.name, err)
 	}
-	there, err := w.entries.Get(ctx, w.name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, "", errVanished
-	}
-	if err != nil {
-		return nil, "", fmt.Errorf("reading the entry %s/%s: %w", w.options.Namespace, w.name, err)
-	}
-	return w.update(ctx, there)
+	return created, Created, nil
 }
 
 func (w *writer) update(ctx context.Context, there *v1alpha1.CatalogImage) (*v1alpha1.CatalogImage, Action, error) {
@@ -93,8 +89,8 @@ func (w *writer) update(ctx context.Context, there *v1alpha1.CatalogImage) (*v1a
 	return updated, Updated, nil
 }
 
-// refuseOtherImage keeps two repositories whose images have the same last segment, tag and digest, such as a copy,
-// from taking each other's entry. A name that somebody chose may move to another image.
+// refuseOtherImage keeps images whose entries get the same name, such as a copy in another repository or a digest that
+// begins alike, from taking each other's entry. A name that somebody chose may move to another image.
 func (w *writer) refuseOtherImage(there *v1alpha1.CatalogImage) error {
 	if w.options.Name != "" {
 		return nil
@@ -104,8 +100,8 @@ func (w *writer) refuseOtherImage(there *v1alpha1.CatalogImage) error {
 	if err != nil {
 		return refused(fmt.Errorf("reading the image of the entry %s/%s: %w", w.options.Namespace, w.name, err), advice)
 	}
-	if holds.Context().Name() != w.repository.Name() {
-		return refused(fmt.Errorf("the entry %s/%s is of another repository, %s", w.options.Namespace, w.name, holds.Context()), advice)
+	if holds.Name() != w.pinned.Name() {
+		return refused(fmt.Errorf("the entry %s/%s is of another image, %s", w.options.Namespace, w.name, holds), advice)
 	}
 	return nil
 }
@@ -121,6 +117,8 @@ func explain(err error, options Options) error {
 			"imagecatalog-publish to it in namespace %s.", options.Namespace))
 	case apierrors.IsNotFound(err): // the namespace, or the kind
 		return refused(err, "Install the catalog in this cluster, or correct NAMESPACE.")
+	case claim.SaysRetry(err.Error()):
+		return undecided(err, "Run the task again after that time.")
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return refused(err, "Correct the param that the message names. If it names another entry of the image, publish under that NAME or delete it.")
 	default:

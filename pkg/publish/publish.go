@@ -78,7 +78,7 @@ func registryFailure(err error) error {
 
 // enter writes the entry and, where asked for, waits for its condition.
 func (p *Publisher) enter(ctx context.Context, options Options, stated v1alpha1.CatalogImageSpec, outcome *Outcome) error {
-	w := writer{entries: p.Entries, options: options, name: outcome.Name, repository: outcome.Pinned.Context(), stated: stated}
+	w := writer{entries: p.Entries, options: options, name: outcome.Name, pinned: outcome.Pinned, stated: stated}
 	entry, action, err := w.write(ctx)
 	if err != nil {
 		return err

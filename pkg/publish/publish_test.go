@@ -29,6 +29,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/claim"
 	"imagecatalog.dev/catalog/pkg/client/clientset/versioned/fake"
 	"imagecatalog.dev/catalog/pkg/param"
 	"imagecatalog.dev/catalog/pkg/publish"
@@ -148,7 +149,7 @@ func TestPublishTwice(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, publish.Unchanged, second.Action)
 	assert.Equal(t, first.Name, second.Name)
-	assert.Equal(t, 2, w.writes(), "two creates, of which the second finds the entry; no update")
+	assert.Equal(t, 1, w.writes(), "the second time finds the entry")
 
 	third, err := w.publish("--image-url="+w.host+"/acme/autosd:1", "--channel=stage")
 	require.NoError(t, err)
@@ -206,7 +207,7 @@ func TestPublishDoesNotTakeTheEntryOfAnotherRepository(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = w.publish("--image-url=" + w.host + "/mirror/autosd:1")
-	require.ErrorContains(t, err, first.Name+" is of another repository, "+w.host+"/acme/autosd")
+	require.ErrorContains(t, err, first.Name+" is of another image, "+w.host+"/acme/autosd")
 	assert.Equal(t, publish.ExitRefused, publish.ExitCode(err))
 
 	outcome, err := w.publish("--image-url="+w.host+"/mirror/autosd:1", "--name=mirrored")
@@ -281,6 +282,10 @@ func TestPublishRefusals(t *testing.T) {
 		"another entry holds the image": {
 			apierrors.NewBadRequest(`admission webhook "validation.imagecatalog.dev" denied the request: the entry "nightly" is of the same image`),
 			publish.ExitRefused, []string{`the entry "nightly" is of the same image`, "publish under that NAME"},
+		},
+		"another entry is on its way": {
+			apierrors.NewBadRequest((&claim.PendingError{By: "nightly", RetryAfter: time.Minute}).Error()),
+			publish.ExitUndecided, []string{"retry in 60 s", "Run the task again"},
 		},
 		"no right":              {apierrors.NewForbidden(resource, "x", errors.New("no")), publish.ExitRefused, []string{"imagecatalog-publish", namespace}},
 		"no such namespace":     {apierrors.NewNotFound(v1alpha1.Resource("namespaces"), namespace), publish.ExitRefused, []string{`"team-a" not found`, "correct NAMESPACE"}},
@@ -375,15 +380,20 @@ func TestPublishWaits(t *testing.T) {
 func TestPublishWaitsThroughTrouble(t *testing.T) {
 	w := newWorld(t)
 	w.push("acme/autosd:1", nil)
-	answer := error(apierrors.NewServiceUnavailable("restarting"))
-	w.react("get", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, answer })
+	var now, afterCreate error
+	w.react("create", func(clienttesting.Action) (bool, runtime.Object, error) {
+		now = afterCreate
+		return false, nil, nil
+	})
+	w.react("get", func(clienttesting.Action) (bool, runtime.Object, error) { return now != nil, nil, now })
 
+	afterCreate = apierrors.NewServiceUnavailable("restarting")
 	_, err := w.publish("--image-url="+w.host+"/acme/autosd:1", "--wait-for=Ready", "--timeout=1s")
 	assert.Equal(t, publish.ExitUndecided, publish.ExitCode(err))
 	assert.ErrorContains(t, err, "the catalog could not be read at last: restarting")
 
-	answer = apierrors.NewNotFound(v1alpha1.Resource("catalogimages"), "x")
-	_, err = w.publish("--image-url="+w.host+"/acme/autosd:1", "--wait-for=Ready", "--name=deleted")
+	now, afterCreate = nil, apierrors.NewNotFound(v1alpha1.Resource("catalogimages"), "x")
+	_, err = w.publish("--image-url="+w.host+"/acme/autosd:1", "--wait-for=Ready", "--name=deleted", "--timeout=1s")
 	assert.Equal(t, publish.ExitRefused, publish.ExitCode(err))
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"knative.dev/pkg/apis"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -71,14 +72,15 @@ func TestADeletedImageMakesTheEntryUnavailable(t *testing.T) {
 	entries := catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t))
 	_, err := entries.Create(t.Context(), newEntry("gone", ref.Name()), metav1.CreateOptions{})
 	require.NoError(t, err)
-	entry := waitForCondition(t, entries, "gone", apis.ConditionReady, corev1.ConditionTrue)
+	waitForCondition(t, entries, "gone", apis.ConditionReady, corev1.ConditionTrue)
 
 	require.NoError(t, remote.Delete(ref.Context().Digest(digest)))
 	require.NoError(t, remote.Delete(ref))
-	entry.Spec.DisplayName = "a changed spec is checked at once"
-	_, err = entries.Update(t.Context(), entry, metav1.UpdateOptions{})
+	_, err = change(t, entries, "gone", func(entry *v1alpha1.CatalogImage) {
+		entry.Spec.DisplayName = "a changed spec is checked at once"
+	})
 	require.NoError(t, err)
-	entry = waitForCondition(t, entries, "gone", v1alpha1.ConditionResolved, corev1.ConditionFalse)
+	entry := waitForCondition(t, entries, "gone", v1alpha1.ConditionResolved, corev1.ConditionFalse)
 	assert.Equal(t, v1alpha1.PhaseUnavailable, entry.Status.Phase)
 	assert.Equal(t, digest, entry.Status.Digest, "what the entry was is kept")
 }
@@ -105,6 +107,19 @@ func TestClaimsAreReleasedWithTheirEntry(t *testing.T) {
 
 	require.NoError(t, entries.Delete(t.Context(), "held", metav1.DeleteOptions{}))
 	assert.Eventually(t, func() bool { return held() == 0 }, patience, 50*time.Millisecond)
+}
+
+// change updates an entry, again when the controller has written its status meanwhile.
+func change(t *testing.T, entries catalogclient.CatalogImageInterface, name string, do func(*v1alpha1.CatalogImage)) (changed *v1alpha1.CatalogImage, err error) {
+	t.Helper()
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		entry, err := entries.Get(t.Context(), name, metav1.GetOptions{})
+		require.NoError(t, err)
+		do(entry)
+		changed, err = entries.Update(t.Context(), entry, metav1.UpdateOptions{})
+		return err
+	})
+	return changed, err
 }
 
 // waitForCondition waits until the status speaks of the newest spec and the condition is as wanted.

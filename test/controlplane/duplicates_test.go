@@ -5,6 +5,7 @@ package controlplane
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,9 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/claim"
 )
 
 const patience = 30 * time.Second
@@ -54,6 +55,7 @@ func TestOneOfManySimultaneousCreatesWins(t *testing.T) {
 		refused++
 		require.Error(t, err)
 		assert.Contains(t, err.Error(), fmt.Sprintf("%q", winner), "the refusal names the entry that won")
+		assert.NotEqual(t, strings.Contains(err.Error(), "already, as"), claim.SaysRetry(err.Error()), "a refusal is final or says when to retry: %v", err)
 	}
 	assert.Equal(t, creates-1, refused)
 }
@@ -107,13 +109,8 @@ func TestAnUpdateMovesTheClaim(t *testing.T) {
 	require.NoError(t, err)
 
 	move := func(image string) error {
-		return retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the controller writes the status meanwhile
-			entry, err := entries.Get(t.Context(), "moves", metav1.GetOptions{})
-			require.NoError(t, err)
-			entry.Spec.Image = image
-			_, err = entries.Update(t.Context(), entry, metav1.UpdateOptions{})
-			return err
-		})
+		_, err := change(t, entries, "moves", func(entry *v1alpha1.CatalogImage) { entry.Spec.Image = image })
+		return err
 	}
 	assert.ErrorContains(t, move("quay.io/acme/autosd:2"), `already, as "stays"`)
 	require.NoError(t, move("quay.io/acme/autosd:3"))

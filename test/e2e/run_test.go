@@ -39,7 +39,25 @@ func TestRunShowsTheWholeWayOfAnImage(t *testing.T) {
 	entry := newestEntry(t)
 	row := regexp.MustCompile(`(?m)^` + demoNamespace + ` +` + regexp.QuoteMeta(entry.Name) + ` +Available +amd64,arm64 `)
 	assert.Regexp(t, row, runOutput)
-	assert.Contains(t, runOutput, "kubectl --namespace "+demoNamespace+" get catalogimages")
+}
+
+func TestWhatRunSaysToTryNextWorks(t *testing.T) {
+	_, next, found := strings.Cut(runOutput, "Try next:\n")
+	require.True(t, found, runOutput)
+	commands := strings.Split(strings.TrimRight(next, "\n"), "\n")
+	require.Len(t, commands, 3)
+	for _, line := range commands {
+		out := mustCommand(t, "bash", "-c", line)
+		assert.Contains(t, out, "bookworm", line)
+	}
+}
+
+func TestNoBinaryLacksARight(t *testing.T) {
+	for _, deployment := range []string{"controller", "webhook", "query"} {
+		log := mustCommand(t, "kubectl", "--namespace", "image-catalog", "logs", "deployment/"+deployment)
+		assert.NotEmpty(t, log)
+		assert.NotContains(t, strings.ToLower(log), "forbidden", deployment)
+	}
 }
 
 func TestTheEntrySaysWhatTheRegistryHas(t *testing.T) {
@@ -61,7 +79,7 @@ func TestTheQueryServerListsTheEntry(t *testing.T) {
 	ask := func(query string) (names []string) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+service.Spec.ClusterIP+"/v1/images?"+query, nil)
 		require.NoError(t, err)
-		response, err := http.DefaultClient.Do(request)
+		response, err := (&http.Client{Transport: &http.Transport{}}).Do(request) // no proxy
 		require.NoError(t, err)
 		defer response.Body.Close()
 		body, err := io.ReadAll(response.Body)

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
 // site is where the product is installed.
@@ -36,7 +41,7 @@ func inspect(ctx context.Context) (site, error) {
 		lacks = append(lacks, "KO_DOCKER_REPO, a repository that you can push to and the cluster can pull from")
 	}
 	if len(lacks) == 0 {
-		lacks = inspectCluster(ctx)
+		lacks = append(inspectCluster(ctx), inspectRepository(repository)...)
 	}
 	if len(lacks) > 0 {
 		return site{}, errors.New("missing: " + strings.Join(lacks, "; "))
@@ -56,10 +61,21 @@ func inspectCluster(ctx context.Context) (lacks []string) {
 	if _, err := output(ctx, "kubectl", "get", "crd", "pipelineruns.tekton.dev"); err != nil {
 		lacks = append(lacks, "Tekton Pipelines in the cluster (https://tekton.dev/docs/installation/pipelines/)")
 	}
-	if _, err := output(ctx, "kubectl", "auth", "can-i", "create", "customresourcedefinitions"); err != nil {
-		lacks = append(lacks, "the right to create cluster-wide resources (kubectl auth can-i create customresourcedefinitions)")
+	if _, err := output(ctx, "kubectl", "auth", "can-i", "*", "*", "--all-namespaces"); err != nil {
+		lacks = append(lacks, "the rights of a cluster administrator (kubectl auth can-i '*' '*' --all-namespaces)")
 	}
 	return lacks
+}
+
+func inspectRepository(repository string) (lacks []string) {
+	ref, err := name.ParseReference(repository + "/controller")
+	if err != nil {
+		return []string{fmt.Sprintf("a KO_DOCKER_REPO that is a repository (%v)", err)}
+	}
+	if err := remote.CheckPushPermission(ref, authn.DefaultKeychain, http.DefaultTransport); err != nil {
+		return []string{fmt.Sprintf("the right to push to KO_DOCKER_REPO (%v)", err)}
+	}
+	return nil
 }
 
 func canInstallPackages() bool {

@@ -18,9 +18,19 @@ import (
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
-// retryInterval is how soon the registry is asked again when it gave no answer to go by; no entry's own interval is
-// shorter (v1alpha1.MinCheckInterval).
-const retryInterval = 30 * time.Second
+const (
+	// retryInterval is how soon a registry is asked again when it gave no answer to go by. No entry's own interval is
+	// shorter.
+	retryInterval = 30 * time.Second
+	// checkTimeout ends a check whose registry answers too slowly to ever be done. A worker is taken until then.
+	checkTimeout = time.Minute
+)
+
+// secondLook is how soon a verdict that an entry is not good is looked at again: the image may have been pushed, or the
+// other entry deleted.
+func secondLook(interval time.Duration) time.Duration {
+	return max(v1alpha1.MinCheckInterval, interval/10)
+}
 
 // Registry answers for images; the errors carry a registry.Reason.
 type Registry interface {
@@ -85,7 +95,11 @@ func (r *Reconciler) untilDue(entry *v1alpha1.CatalogImage) time.Duration {
 	if !definite || changed(entry) || status.LastCheckedAt == nil {
 		return 0
 	}
-	return status.LastCheckedAt.Add(entry.Spec.Interval()).Sub(r.now())
+	again := entry.Spec.Interval()
+	if !status.GetCondition(v1alpha1.ConditionReady).IsTrue() {
+		again = secondLook(again)
+	}
+	return status.LastCheckedAt.Add(again).Sub(r.now())
 }
 
 // changed says whether the spec is another than the one that the status speaks of.
@@ -98,12 +112,17 @@ func (r *Reconciler) judgeUnique(ctx context.Context, entry *v1alpha1.CatalogIma
 	wanted, interval := claim.For(entry, ref), entry.Spec.Interval()
 	var held *claim.HeldError
 	var pending *claim.PendingError
-	switch err := r.claims.Adopt(ctx, wanted); {
+	err := r.claims.Adopt(ctx, wanted)
+	if err == nil {
+		err = r.releaseOthers(ctx, entry, wanted)
+	}
+	switch {
 	case err == nil:
 		entry.Status.MarkUnique()
+		return interval, nil
 	case errors.As(err, &held):
 		entry.Status.MarkDuplicate(held.By)
-		return interval, nil
+		return secondLook(interval), nil
 	case errors.As(err, &pending):
 		entry.Status.MarkUniquePending(pending.Error())
 		return pending.RetryAfter, nil
@@ -111,21 +130,30 @@ func (r *Reconciler) judgeUnique(ctx context.Context, entry *v1alpha1.CatalogIma
 		entry.Status.MarkUniqueUnknown(err.Error())
 		return 0, err
 	}
-	if !changed(entry) || entry.Status.ObservedGeneration == 0 { // it never was of another image
-		return interval, nil
+}
+
+// releaseOthers gives up the claims on images that the entry was of before. It has none when it is new, or when it has
+// not changed since it was found unique.
+func (r *Reconciler) releaseOthers(ctx context.Context, entry *v1alpha1.CatalogImage, keep claim.Claim) error {
+	settled := !changed(entry) && entry.Status.GetCondition(v1alpha1.ConditionUnique).IsTrue()
+	if settled || entry.Status.ObservedGeneration == 0 {
+		return nil
 	}
-	return interval, r.claims.ReleaseAll(ctx, entry.Namespace, entry.Name, wanted.Identity)
+	return r.claims.ReleaseAll(ctx, entry.Namespace, entry.Name, keep.Identity)
 }
 
 // judgeResolved asks the registry about the image. It returns when to ask again.
 func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogImage, ref name.Reference) time.Duration {
 	status, interval := &entry.Status, entry.Spec.Interval()
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	err := r.ask(ctx, entry, ref)
 	switch reason := registry.ReasonOf(err); {
 	case err == nil:
 		status.MarkResolved()
 	case reason.Definite():
 		status.MarkUnresolved(string(reason), err.Error())
+		interval = secondLook(interval)
 	default:
 		status.MarkResolvedUnknown(cmp.Or(string(reason), "NotAsked"), err.Error())
 		return retryInterval

@@ -72,8 +72,8 @@ func TestFirstCheck(t *testing.T) {
 func TestWhenNothingIsDue(t *testing.T) {
 	reconcileAll(t, map[string]*row{
 		"checked lately":         {before: available(sinceChecked), again: interval - sinceChecked},
-		"found absent lately":    {before: entry(observed, unresolved(registry.NotFound), unique, checked(sinceChecked), phase(v1alpha1.PhaseFailed)), again: interval - sinceChecked},
-		"a duplicate of lately":  {before: available(sinceChecked, duplicateOf("other"), phase(v1alpha1.PhaseFailed)), again: interval - sinceChecked},
+		"found absent lately":    {before: entry(observed, unresolved(registry.NotFound), unique, checked(time.Minute), phase(v1alpha1.PhaseFailed)), again: sooner - time.Minute},
+		"a duplicate of lately":  {before: available(time.Minute, duplicateOf("other"), phase(v1alpha1.PhaseFailed)), again: sooner - time.Minute},
 		"an interval of its own": {before: available(sinceChecked, every(11*time.Minute)), again: time.Minute},
 	})
 }
@@ -111,15 +111,15 @@ func TestRecheck(t *testing.T) {
 			after:    available(0, changedSpec, observed),
 			again:    interval,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts, "release all of " + key + " but " + reference},
+			claimed:  []string{adopts, releases},
 		},
 		"an entry of another image forgets the one before": {
 			before:   available(sinceChecked, changedSpec, speaksOf("quay.io/acme/autosd:0")),
 			registry: fakeRegistry{err: answer(registry.NotFound)},
 			after:    entry(changedSpec, observed, unresolved(registry.NotFound), unique, checked(0), phase(v1alpha1.PhaseFailed)),
-			again:    interval,
+			again:    sooner,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts, "release all of " + key + " but " + reference},
+			claimed:  []string{adopts, releases},
 		},
 		"an absent image may have been pushed": {
 			before:   entry(observed, unresolved(registry.NotFound), unique, checked(interval), phase(v1alpha1.PhaseFailed)),
@@ -155,7 +155,7 @@ func TestDefiniteAnswers(t *testing.T) {
 			before:   entry(),
 			registry: fakeRegistry{err: answer(reason)},
 			after:    entry(observed, unresolved(reason), unique, checked(0), phase(v1alpha1.PhaseFailed)),
-			again:    interval,
+			again:    sooner,
 			asked:    []string{"describe " + reference},
 			claimed:  []string{adopts},
 		}
@@ -163,7 +163,7 @@ func TestDefiniteAnswers(t *testing.T) {
 			before:   available(interval),
 			registry: fakeRegistry{err: answer(reason)},
 			after:    available(0, unresolved(reason), phase(v1alpha1.PhaseUnavailable)), // what it was is kept
-			again:    interval,
+			again:    sooner,
 			asked:    []string{"head " + reference},
 			claimed:  []string{adopts},
 		}
@@ -224,7 +224,7 @@ func TestClaims(t *testing.T) {
 			registry: found,
 			claims:   fakeClaims{adopting: &claim.HeldError{Claim: mine, By: "other"}},
 			after:    available(0, duplicateOf("other"), phase(v1alpha1.PhaseFailed)),
-			again:    interval,
+			again:    sooner,
 			asked:    []string{"describe " + reference},
 			claimed:  []string{adopts},
 		},
@@ -243,7 +243,7 @@ func TestClaims(t *testing.T) {
 			after:    available(0),
 			again:    interval,
 			asked:    []string{"head " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"the registry is retried before a claim that is pending for longer": {
 			before:   entry(),
@@ -269,11 +269,19 @@ func TestClaims(t *testing.T) {
 			before:   available(sinceChecked, changedSpec),
 			registry: found,
 			claims:   fakeClaims{releasing: down},
-			after:    available(0, changedSpec, observed),
+			after:    available(0, changedSpec, observed, uniqueUnknown("connection refused"), phase(v1alpha1.PhaseUnavailable)),
 			err:      down,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts, "release all of " + key + " but " + reference},
+			claimed:  []string{adopts, releases},
 			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "InternalError", "connection refused")},
+		},
+		"they are released at the next check": {
+			before:   available(0, uniqueUnknown("connection refused"), phase(v1alpha1.PhaseUnavailable)),
+			registry: found,
+			after:    available(0),
+			again:    interval,
+			asked:    []string{"head " + reference},
+			claimed:  []string{adopts, releases},
 		},
 	})
 }

@@ -19,6 +19,9 @@ import (
 	catalogimagereconciler "imagecatalog.dev/catalog/pkg/client/injection/reconciler/catalog/v1alpha1/catalogimage"
 )
 
+// concurrency is how many entries are checked at a time. A check waits for its registry and computes next to nothing.
+const concurrency = 16
+
 // NewController returns the constructor of the controller that asks registry about the entries.
 func NewController(registry Registry) injection.ControllerConstructor {
 	return func(ctx context.Context, _ configmap.Watcher) *controller.Impl {
@@ -30,6 +33,7 @@ func NewController(registry Registry) injection.ControllerConstructor {
 				claim.LiveEntries(catalogclient.Get(ctx).ImagecatalogV1alpha1())),
 			now: time.Now,
 		})
+		impl.Concurrency = concurrency
 		if _, err := informer.Get(ctx).Informer().AddEventHandler(enqueueOnIntent(impl)); err != nil {
 			logging.FromContext(ctx).Fatalw("Watching the entries", "error", err)
 		}

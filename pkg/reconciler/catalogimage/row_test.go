@@ -34,7 +34,9 @@ const (
 	reference    = "quay.io/acme/autosd:1"
 	key          = "radar/autosd"
 	adopts       = "adopt " + reference + " for " + key
+	releases     = "release all of " + key + " but " + reference
 	interval     = time.Hour
+	sooner       = 6 * time.Minute // after a verdict that the entry is not good
 	sinceChecked = 10 * time.Minute
 )
 
