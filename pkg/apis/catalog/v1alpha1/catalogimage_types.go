@@ -82,6 +82,7 @@ type CatalogImageSpec struct {
 
 	// ImagePullSecrets are secrets in the entry's namespace that open the registry.
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:XValidation:rule="has(self.name) && size(self.name) > 0",message="name a secret in the entry's namespace",reason=FieldValueRequired,fieldPath=".name"
 	// +listType=atomic
 	// +optional
 	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
@@ -99,7 +100,7 @@ type CatalogImageSpec struct {
 // Facet is a short value that fits in a label: up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit.
 //
 // +kubebuilder:validation:MaxLength=63
-// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
+// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",message="use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"
 type Facet string
 
 // ImageMetadata is what is declared about the content of an image.
@@ -180,13 +181,12 @@ const (
 
 // Source names the build that made an image, in the words of the publisher.
 //
-// +kubebuilder:validation:XValidation:rule="self.kind == 'External' || size(self.name) > 0",message="name is required unless kind is External",fieldPath=".name"
+// +kubebuilder:validation:XValidation:rule="self.kind == 'External' || (has(self.name) && size(self.name) > 0)",message="name the run or build that made the image; only kind External goes without",reason=FieldValueRequired,fieldPath=".name"
 type Source struct {
 	// Kind of the build: External, PipelineRun, TaskRun or ImageBuild.
 	Kind SourceKind `json:"kind"`
 
-	// Name of the run or build in the entry's namespace.
-	// +kubebuilder:default=""
+	// Name of the run or build in the entry's namespace; only an External source may have none.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Name string `json:"name,omitempty"`

@@ -3,11 +3,14 @@ package v1alpha1
 import (
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"imagecatalog.dev/catalog/pkg/apis/catalog"
 )
 
-// Facets of an entry are labels too, so that `kubectl get --selector` finds what a query finds. A facet with one
-// value is a label with that value; a facet that is a set has one label key for each member, with an empty value.
+// Facets that the publisher declares are labels too, so that `kubectl get --selector` finds an entry by them. What the
+// registry tells, such as the platforms of an index, is in the status and in no label. A facet with one value is a
+// label with that value; a facet that is a set has one label key for each member, with an empty value.
 const (
 	// DistroLabel holds the distribution.
 	DistroLabel = catalog.GroupName + "/distro"
@@ -32,20 +35,28 @@ func CanonicalArchitecture(name string) string {
 	}
 }
 
-// FacetLabels are the labels that follow from the spec alone.
+// FacetLabels are the labels that follow from the spec alone. A value that no label admits is left out: the schema
+// refuses it, in words about its own field.
 func (s *CatalogImageSpec) FacetLabels() map[string]string {
 	labels := map[string]string{}
-	if s.Metadata.Distro != "" {
+	if s.Metadata.Distro.fitsLabel() {
 		labels[DistroLabel] = string(s.Metadata.Distro)
 	}
-	if s.Channel != "" {
+	if s.Channel.fitsLabel() {
 		labels[ChannelLabel] = string(s.Channel)
 	}
-	if s.Metadata.Architecture != "" {
+	if s.Metadata.Architecture.fitsLabel() {
 		labels[ArchitectureLabelPrefix+CanonicalArchitecture(string(s.Metadata.Architecture))] = ""
 	}
 	for _, target := range s.Metadata.Targets {
-		labels[TargetLabelPrefix+string(target.Name)] = ""
+		if target.Name.fitsLabel() {
+			labels[TargetLabelPrefix+string(target.Name)] = ""
+		}
 	}
 	return labels
+}
+
+// fitsLabel says whether the facet is there and can be the value of a label, or the name in its key.
+func (f Facet) fitsLabel() bool {
+	return f != "" && len(validation.IsValidLabelValue(string(f))) == 0
 }

@@ -46,6 +46,12 @@ func TestFacetLabels(t *testing.T) {
 			v1alpha1.CatalogImageSpec{Metadata: v1alpha1.ImageMetadata{Targets: []v1alpha1.Target{{Name: "qemu"}, {Name: "raspberry-pi"}}}},
 			map[string]string{"target.imagecatalog.dev/qemu": "", "target.imagecatalog.dev/raspberry-pi": ""},
 		},
+		"what no label admits is left to the schema": {
+			v1alpha1.CatalogImageSpec{Channel: "pre prod", Metadata: v1alpha1.ImageMetadata{
+				Distro: "-", Architecture: "a/b", Targets: []v1alpha1.Target{{Name: "ä"}, {Name: ""}, {Name: "qemu"}},
+			}},
+			map[string]string{"target.imagecatalog.dev/qemu": ""},
+		},
 		"what is no facet": {
 			v1alpha1.CatalogImageSpec{DisplayName: "AutoSD", Tags: []string{"nightly"}, Metadata: v1alpha1.ImageMetadata{OS: "linux", DistroVersion: "10", BuildMode: "image", ExportFormat: "raw"}},
 			map[string]string{},

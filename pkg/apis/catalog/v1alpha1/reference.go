@@ -7,8 +7,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// DefaultCheckInterval is the interval of an entry that names none.
-const DefaultCheckInterval = time.Hour
+const (
+	// DefaultCheckInterval is the interval of an entry that names none.
+	DefaultCheckInterval = time.Hour
+	// MinCheckInterval is the shortest interval that the schema admits.
+	MinCheckInterval = time.Minute
+)
 
 // Reference parses the image reference. With a digest, in the image or beside it, the result is a name.Digest and
 // its tag is left out: the digest decides. Docker's defaults apply as everywhere (docker.io, library/, latest).

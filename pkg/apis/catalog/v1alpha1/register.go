@@ -11,10 +11,7 @@ import (
 // SchemeGroupVersion is the group and version of the kinds in this package.
 var SchemeGroupVersion = schema.GroupVersion{Group: catalog.GroupName, Version: "v1alpha1"}
 
-// Kind qualifies a kind with the group.
-func Kind(kind string) schema.GroupKind { return SchemeGroupVersion.WithKind(kind).GroupKind() }
-
-// Resource qualifies a resource with the group.
+// Resource qualifies a resource with the group; the generated listers call it.
 func Resource(resource string) schema.GroupResource {
 	return SchemeGroupVersion.WithResource(resource).GroupResource()
 }

@@ -3,12 +3,15 @@ package v1alpha1_test
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog"
@@ -37,10 +40,11 @@ type crd struct {
 }
 
 type property struct {
-	Properties map[string]property
-	Pattern    string
-	MaxLength  int
-	Enum       []string
+	Properties  map[string]property
+	Items       *property
+	MaxLength   int
+	Enum        []string
+	Validations []struct{ Rule string } `json:"x-kubernetes-validations"`
 }
 
 func readCRD(t *testing.T) crd {
@@ -77,22 +81,46 @@ func TestTheCRDIsOfTheGoTypes(t *testing.T) {
 		assert.IsType(t, want, object)
 	}
 	assert.Equal(t, groupVersion.WithKind(names.Kind), (&v1alpha1.CatalogImage{}).GetGroupVersionKind())
-	assert.Equal(t, v1alpha1.Kind(names.Kind), schema.GroupKind{Group: definition.Spec.Group, Kind: names.Kind})
 }
 
-// The schema is what refuses first: where it and the webhook judge the same, they must judge alike.
-func TestTheSchemaAndTheWebhookAgreeOnFacets(t *testing.T) {
+// A facet may become a label's value or the name in its key: what the schema admits must be one.
+func TestTheSchemaAdmitsTheFacetsThatLabelsAdmit(t *testing.T) {
 	spec := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
-	facet := spec.Properties["channel"]
-	pattern, err := regexp.Compile(facet.Pattern)
+	channel := spec.Properties["channel"]
+	require.Len(t, channel.Validations, 1)
+	pattern, ok := strings.CutPrefix(channel.Validations[0].Rule, "self.matches('")
+	require.True(t, ok, channel.Validations[0].Rule)
+	admitted, err := regexp.Compile(strings.TrimSuffix(pattern, "')"))
 	require.NoError(t, err)
 	for _, value := range []string{"", "a", "a-b", "a_b.c", "A9", "-a", "a-", ".", "a b", "a/b", "ä", "a\n"} {
-		entry := v1alpha1.CatalogImageSpec{Image: "a/b", Channel: v1alpha1.Facet(value)}
-		assert.Equal(t, entry.Validate(t.Context()) == nil, pattern.MatchString(value), "%q", value)
+		assert.Equal(t, len(validation.IsValidLabelValue(value)) == 0, admitted.MatchString(value), "%q", value)
 	}
-	assert.Equal(t, 63, facet.MaxLength)
-	assert.ElementsMatch(t, []string{"Pending", "Verifying", "Available", "Unavailable", "Failed"},
-		readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"].Properties["phase"].Enum)
+	assert.Equal(t, validation.LabelValueMaxLength, channel.MaxLength)
+
+	metadata := spec.Properties["metadata"]
+	facets := map[string]property{"targets.name": metadata.Properties["targets"].Items.Properties["name"]}
+	for _, name := range []string{"architecture", "os", "variant", "distro", "distroVersion", "buildMode", "exportFormat"} {
+		facets[name] = metadata.Properties[name]
+	}
+	for name, facet := range facets {
+		assert.Equal(t, channel.Validations, facet.Validations, name)
+		assert.Equal(t, channel.MaxLength, facet.MaxLength, name)
+	}
+}
+
+func TestTheSchemaAdmitsIntervalsFromTheShortestOn(t *testing.T) {
+	interval := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["checkInterval"]
+	require.Len(t, interval.Validations, 1)
+	shortest, ok := strings.CutPrefix(interval.Validations[0].Rule, "duration(self) >= duration('")
+	require.True(t, ok, interval.Validations[0].Rule)
+	parsed, err := time.ParseDuration(strings.TrimSuffix(shortest, "')"))
+	require.NoError(t, err)
+	assert.Equal(t, v1alpha1.MinCheckInterval, parsed)
+}
+
+func TestTheSchemaKnowsThePhases(t *testing.T) {
+	status := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
+	assert.ElementsMatch(t, []string{"Pending", "Verifying", "Available", "Unavailable", "Failed"}, status.Properties["phase"].Enum)
 }
 
 func keys(m map[string]any) []string {
