@@ -11,9 +11,8 @@ import (
 	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"k8s.io/client-go/tools/clientcmd"
 
-	"imagecatalog.dev/catalog/pkg/client/clientset/versioned"
+	"imagecatalog.dev/catalog/pkg/apiserver"
 	"imagecatalog.dev/catalog/pkg/param"
 	"imagecatalog.dev/catalog/pkg/publish"
 	"imagecatalog.dev/catalog/pkg/registry"
@@ -41,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	} else if err != nil {
 		return err
 	}
-	clients, err := connect()
+	clients, err := apiserver.Connect()
 	if err != nil {
 		return err
 	}
@@ -53,18 +52,4 @@ func run(ctx context.Context, args []string) error {
 	}
 	outcome, err := publisher.Publish(ctx, options)
 	return errors.Join(err, outcome.WriteTo(result.NewDir(*results)))
-}
-
-// connect finds the API server by the pod's service account, or by KUBECONFIG outside of a cluster.
-func connect() (versioned.Interface, error) {
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("finding the API server: %w", err)
-	}
-	clients, err := versioned.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the API server: %w", err)
-	}
-	return clients, nil
 }

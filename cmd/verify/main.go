@@ -12,9 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"k8s.io/client-go/tools/clientcmd"
 
-	"imagecatalog.dev/catalog/pkg/client/clientset/versioned"
+	"imagecatalog.dev/catalog/pkg/apiserver"
 	"imagecatalog.dev/catalog/pkg/param"
 	"imagecatalog.dev/catalog/pkg/registry"
 	"imagecatalog.dev/catalog/pkg/result"
@@ -55,16 +54,11 @@ func judge(ctx context.Context, options verify.Options, badParams error) verify.
 	return verifier.Verify(ctx, options)
 }
 
-// entries finds the API server by the pod's service account, or by KUBECONFIG outside of a cluster.
+// entries connects only when an image is named by its entry: to verify a reference takes no cluster.
 func entries(namespace string) (verify.Entries, error) {
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
+	clients, err := apiserver.Connect()
 	if err != nil {
-		return nil, fmt.Errorf("finding the API server: %w", err)
-	}
-	clients, err := versioned.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the API server: %w", err)
+		return nil, err
 	}
 	return clients.ImagecatalogV1alpha1().CatalogImages(namespace), nil
 }

@@ -29,7 +29,7 @@ var floors = []struct {
 }{
 	{"contracts: kinds, registries, the results and parameters of Tasks", []string{"pkg/apis", "pkg/registry", "pkg/result", "pkg/param"}},
 	{"generated clients", []string{"pkg/client"}},
-	{"one question each: is it signed, is it claimed", []string{"pkg/signature", "pkg/claim"}},
+	{"one question each: is it signed, is it claimed, where is the cluster", []string{"pkg/signature", "pkg/claim", "pkg/apiserver"}},
 	{"judges over them", []string{"pkg/policy", "pkg/source"}},
 	{"flows, from a request or an event to its outcome", []string{"pkg/reconciler/*", "pkg/admission", "pkg/query", "pkg/publish", "pkg/verify", "pkg/assemble"}},
 	{"binaries and tests, which wire", []string{"cmd/*", "test/*"}},
