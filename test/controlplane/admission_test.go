@@ -113,3 +113,15 @@ func TestCreatorCannotBeForged(t *testing.T) {
 	})
 	assert.ErrorContains(t, err, "imagecatalog.dev/creator")
 }
+
+func TestASettingThatCannotBeReadIsRefused(t *testing.T) {
+	for name, data := range map[string]string{
+		"config-leader-election": `{"lease-duration": "soon"}`,
+		"config-logging":         `{"loglevel.controller": "loud"}`,
+		"config-observability":   `{"metrics-protocol": "smoke"}`,
+	} {
+		err := kubectl(t.Context(), "", "patch", "configmap", name, "--namespace", systemNamespace,
+			"--type", "merge", "--dry-run=server", "--patch", `{"data": `+data+`}`)
+		assert.ErrorContains(t, err, "denied the request", name)
+	}
+}
