@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 const (
@@ -63,7 +64,12 @@ func (o Owner) start(part Part, fingerprint string) error {
 		return fmt.Errorf("start %s: %w", part.Name, err)
 	}
 	// Reaped, or a part that ends while this program runs would look alive.
-	go func() { _ = command.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = command.Wait()
+		close(ended)
+	}()
+	o.awaitMarks(command.Process.Pid, ended)
 	if part.Join == nil {
 		return nil
 	}
@@ -71,6 +77,22 @@ func (o Owner) start(part Part, fingerprint string) error {
 		return fmt.Errorf("put %s into its control group: %w", part.Name, err)
 	}
 	return nil
+}
+
+// awaitMarks returns when the marks of a new process can be read, or when it
+// has ended. The kernel tells that a program was executed before it has laid
+// out the program's environment; a scan in between would take it for dead.
+func (o Owner) awaitMarks(pid int, ended <-chan struct{}) {
+	for {
+		if _, marked := o.inspect(pid); marked {
+			return
+		}
+		select {
+		case <-ended:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 func (o Owner) openLog(name string) (*os.File, error) {

@@ -48,6 +48,14 @@ func TestEnsureStartsOnceAndRestartsWhatIsStale(t *testing.T) {
 	assert.NotEqual(t, first.PID, find(t, owner).PID, "other arguments: restarted")
 }
 
+func TestAPartIsFoundAsSoonAsItIsStarted(t *testing.T) {
+	owner := newOwner(t)
+	for n := range 20 {
+		require.NoError(t, owner.Ensure(t.Context(), sleeper(strconv.Itoa(n))))
+		find(t, owner)
+	}
+}
+
 func TestEnsureRestartsWhenAnInputChanges(t *testing.T) {
 	owner := newOwner(t)
 	part := sleeper()
