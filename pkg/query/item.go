@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -86,7 +87,6 @@ func newItem(image *v1alpha1.CatalogImage) *Item {
 		DistroVersion: string(metadata.DistroVersion),
 		Targets:       targetsOf(metadata),
 		Channel:       string(spec.Channel),
-		Series:        spec.Series,
 		Tags:          append([]string{}, spec.Tags...),
 
 		Bootc:         metadata.Bootc,
@@ -99,24 +99,21 @@ func newItem(image *v1alpha1.CatalogImage) *Item {
 		PublishedAt:   timeOf(&image.CreationTimestamp),
 		LastCheckedAt: timeOf(status.LastCheckedAt),
 	}
-	item.describeRepository(spec)
+	item.Series = cmp.Or(spec.Series, repositoryOf(spec.Image))
+	if found := repositoryOf(status.Image); found != "" && status.Digest != "" {
+		item.PinnedRef = found + "@" + status.Digest // as found together: the spec may have changed since
+	}
 	item.describeReadiness(status)
 	return item
 }
 
-// describeRepository fills what follows from the repository. A reference that does not parse leaves both fields as
-// they are; the entry says so itself.
-func (i *Item) describeRepository(spec *v1alpha1.CatalogImageSpec) {
-	ref, err := name.ParseReference(spec.Image)
+// repositoryOf is the canonical repository of a reference; "" for one that does not parse, as its entry says itself.
+func repositoryOf(reference string) string {
+	ref, err := name.ParseReference(reference)
 	if err != nil {
-		return
+		return ""
 	}
-	if i.Digest != "" {
-		i.PinnedRef = ref.Context().Name() + "@" + i.Digest
-	}
-	if i.Series == "" {
-		i.Series = ref.Context().Name()
-	}
+	return ref.Context().Name()
 }
 
 func (i *Item) describeReadiness(status *v1alpha1.CatalogImageStatus) {

@@ -29,7 +29,7 @@ func TestItemOfACheckedEntry(t *testing.T) {
 	checkedImage.Spec.Metadata.Bootc = &bootc
 	checkedImage.Spec.Lifecycle = &v1alpha1.Lifecycle{State: v1alpha1.LifecycleRecalled}
 	checkedImage.Status.Platforms[0].Variant = "v8"
-	checkedImage.Status.Digest = digest
+	checkedImage.Status.Image, checkedImage.Status.Digest = "quay.io/acme/autosd:1", digest
 	checkedImage.Status.MediaType = "application/vnd.oci.image.index.v1+json"
 	checkedImage.Status.SizeBytes = 4096
 	checkedImage.Status.CreatedAt, checkedImage.Status.LastCheckedAt = &created, &checked
@@ -44,6 +44,14 @@ func TestItemOfACheckedEntry(t *testing.T) {
 		"tags": ["nightly"], "bootc": true, "sizeBytes": 4096,
 		"createdAt": "2026-03-01T11:00:00Z", "publishedAt": "2026-03-01T12:00:00Z", "lastCheckedAt": "2026-03-01T13:00:00Z"
 	}`, string(newEntry(checkedImage).item))
+}
+
+// An entry that moved to another image is listed before that image is looked up.
+func TestThePinnedReferenceIsOneThatWasFound(t *testing.T) {
+	moved := image("team-a", "autosd", 0)
+	moved.Spec.Image = "quay.io/elsewhere/autosd:2"
+	moved.Status.Image, moved.Status.Digest = "quay.io/acme/autosd:1", digest
+	assert.Equal(t, "quay.io/acme/autosd@"+digest, newItem(moved).PinnedRef)
 }
 
 func TestAnEntryThatNoWebhookCheckedIsListed(t *testing.T) {

@@ -22,23 +22,8 @@ type Client struct {
 	transport http.RoundTripper
 }
 
-// Option changes a Client.
-type Option func(*Client)
-
-// WithTransport sends the requests through another transport than one with the package's time limits.
-func WithTransport(t http.RoundTripper) Option {
-	return func(c *Client) { c.transport = t }
-}
-
 // New makes a client.
-func New(options ...Option) *Client {
-	c := &Client{transport: newTransport()}
-	for _, option := range options {
-		option(c)
-	}
-	c.transport = retrying(c.transport)
-	return c
-}
+func New() *Client { return &Client{transport: retrying(newTransport())} }
 
 func newTransport() http.RoundTripper {
 	return &http.Transport{

@@ -89,17 +89,18 @@ func entry(n int) *v1alpha1.CatalogImage {
 				KernelVersion: "6.12.0-55.el10",
 			},
 		},
-		Status: status(n, board.architecture),
+		Status: status(n, board.target, board.architecture),
 	}
 }
 
-func status(n int, architecture v1alpha1.Facet) v1alpha1.CatalogImageStatus {
+func status(n int, target, architecture v1alpha1.Facet) v1alpha1.CatalogImageStatus {
 	checked := published(n)
 	s := v1alpha1.CatalogImageStatus{
 		Status: duckv1.Status{Conditions: duckv1.Conditions{
 			holds(v1alpha1.ConditionReady, n), holds(v1alpha1.ConditionResolved, n), holds(v1alpha1.ConditionUnique, n),
 		}},
 		Phase:         v1alpha1.PhaseAvailable,
+		Image:         fmt.Sprintf("quay.io/acme/autosd-%s@%s", target, digest("image", n)),
 		Digest:        digest("image", n),
 		MediaType:     "application/vnd.oci.image.manifest.v1+json",
 		SizeBytes:     layersOfAnEntry * layerBytes,

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -76,10 +75,7 @@ func installTasks(ctx context.Context, _ site) error {
 
 // applyBuilt builds the images that manifests name as ko://, pushes them, and applies the manifests with their digests.
 func applyBuilt(ctx context.Context, manifests string, flags ...string) error {
-	if err := os.Setenv("KO_CONFIG_PATH", "ko.yaml"); err != nil {
-		return err
-	}
-	resolved, err := output(ctx, "ko", "resolve", "--base-import-paths", "--filename", manifests)
+	resolved, err := output(ctx, "env", "KO_CONFIG_PATH=ko.yaml", "ko", "resolve", "--base-import-paths", "--filename", manifests)
 	if err != nil {
 		return err
 	}
