@@ -46,6 +46,9 @@ const startTimeout = 3 * time.Minute
 // systemPath is where a part finds the few programs that are not ours.
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// AuditLog is the path of the API server's.
+func (c Cluster) AuditLog() string { return kube.AuditLog(string(c.Dir)) }
+
 // Kubeconfig is the path of the administrator's.
 func (c Cluster) Kubeconfig() string { return c.Dir.File("kubeconfig") }
 

@@ -60,6 +60,9 @@ func (c Cluster) prepare() (plane kube.ControlPlane, joinNode func(int) error, e
 		return kube.ControlPlane{}, nil, err
 	}
 	plane = c.controlPlane(ports, limited)
+	if err := plane.Configure(); err != nil {
+		return kube.ControlPlane{}, nil, err
+	}
 	return plane, unlimited, c.prepareKeys(plane)
 }
 

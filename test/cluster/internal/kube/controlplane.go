@@ -33,6 +33,11 @@ const (
 	schedulerMemory  = "GOMEMLIMIT=256MiB"
 )
 
+// ownerPermissions is an admission plugin that is off by default and on in
+// OpenShift: only who may delete an object, or finalize its owner, may name an
+// owner that blocks its deletion.
+const ownerPermissions = "OwnerReferencesPermissionEnforcement"
+
 // ControlPlane describes one; its methods describe the parts.
 type ControlPlane struct {
 	Bin         string // folder of the programs
@@ -77,7 +82,7 @@ func (c ControlPlane) Etcd() process.Part {
 
 func (c ControlPlane) etcdURL() string { return fmt.Sprintf("http://127.0.0.1:%d", c.Ports.EtcdClient) }
 
-// APIServer reads its certificates once, at its start.
+// APIServer reads its certificates and the audit policy once, at its start.
 func (c ControlPlane) APIServer() process.Part {
 	args := []string{
 		"--etcd-servers=" + c.etcdURL(),
@@ -93,13 +98,14 @@ func (c ControlPlane) APIServer() process.Part {
 		"--service-cluster-ip-range=" + c.Services,
 		"--profiling=false",
 	}
+	args = append(args, c.auditFlags()...)
 	if c.Full {
 		args = append(args, c.nodeFlags()...)
 	} else {
 		args = append(args, aloneFlags()...)
 	}
 	part := c.part(APIServer, apiServerMemory, args...)
-	part.Inputs = []string{c.Keys.Cert("apiserver")}
+	part.Inputs = []string{c.Keys.Cert("apiserver"), c.AuditPolicy()}
 	return part
 }
 
@@ -108,7 +114,7 @@ func (c ControlPlane) APIServer() process.Part {
 func (c ControlPlane) nodeFlags() []string {
 	return []string{
 		"--authorization-mode=Node,RBAC",
-		"--enable-admission-plugins=NodeRestriction",
+		"--enable-admission-plugins=NodeRestriction," + ownerPermissions,
 		"--allow-privileged=true",
 		"--kubelet-client-certificate=" + c.Keys.Cert("apiserver-kubelet-client"),
 		"--kubelet-client-key=" + c.Keys.Key("apiserver-kubelet-client"),
@@ -130,6 +136,7 @@ func (c ControlPlane) nodeFlags() []string {
 func aloneFlags() []string {
 	return []string{
 		"--authorization-mode=RBAC",
+		"--enable-admission-plugins=" + ownerPermissions,
 		"--disable-admission-plugins=ServiceAccount",
 		"--endpoint-reconciler-type=none",
 	}

@@ -3,6 +3,8 @@ package kube
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,6 +37,29 @@ func TestKubeconfigIsForItsOwnerOnly(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(content), "server: https://127.0.0.1:6443\n")
 	assert.NotContains(t, string(content), "<no value>")
+}
+
+func TestTheAPIServerOfBothTiersAudits(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		plane := ControlPlane{Dir: t.TempDir(), Full: full}
+		require.NoError(t, plane.Configure())
+		server := plane.APIServer()
+		assert.Contains(t, server.Args, "--audit-log-path="+AuditLog(plane.Dir))
+		assert.Contains(t, server.Inputs, plane.AuditPolicy(), "a changed policy makes a running server stale")
+
+		content, err := os.ReadFile(plane.AuditPolicy())
+		require.NoError(t, err)
+		assert.Contains(t, string(content), `userGroups: ["system:serviceaccounts:image-catalog"]`)
+	}
+}
+
+func TestTheAPIServerOfBothTiersGuardsOwners(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		plugins := slices.IndexFunc(ControlPlane{Full: full}.APIServer().Args, func(arg string) bool {
+			return strings.HasPrefix(arg, "--enable-admission-plugins=") && strings.Contains(arg, "OwnerReferencesPermissionEnforcement")
+		})
+		assert.GreaterOrEqual(t, plugins, 0)
+	}
 }
 
 func TestRenderRefusesUnknownValues(t *testing.T) {
