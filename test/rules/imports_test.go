@@ -31,7 +31,8 @@ var floors = []struct {
 	{"generated clients", []string{"pkg/client"}},
 	{"one question each: is it signed, is it claimed, where is the cluster", []string{"pkg/signature", "pkg/claim", "pkg/apiserver"}},
 	{"judges over them", []string{"pkg/policy", "pkg/source"}},
-	{"flows, from a request or an event to its outcome", []string{"pkg/reconciler/*", "pkg/admission", "pkg/query", "pkg/publish", "pkg/verify", "pkg/assemble"}},
+	{"flows, from a request or an event to its outcome", []string{"pkg/reconciler/*", "pkg/admission", "pkg/certificate", "pkg/query", "pkg/publish", "pkg/verify", "pkg/assemble"}},
+	{"the catalog as processes, for more than one tier of tests", []string{"test/plane"}},
 	{"binaries and tests, which wire", []string{"cmd/*", "test/*"}},
 }
 
@@ -228,8 +229,8 @@ func TestPlace(t *testing.T) {
 		"pkg/reconciler/catalogimage":      "4 pkg/reconciler/catalogimage",
 		"pkg/reconciler/catalogimage/deep": "4 pkg/reconciler/catalogimage",
 		"pkg/query/ui":                     "4 pkg/query",
-		"cmd/query":                        "5 cmd/query",
-		"test/run":                         "5 test/run",
+		"cmd/query":                        "6 cmd/query",
+		"test/run":                         "6 test/run",
 		"pkg/reconciler":                   "-1 ",
 		"pkg/registryproxy":                "-1 ",
 		"pkg/util":                         "-1 ",

@@ -1,0 +1,63 @@
+package certificate
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	mutatinginformer "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/mutatingwebhookconfiguration"
+	validatinginformer "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/validatingwebhookconfiguration"
+	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/controller"
+	secretinformer "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/secret"
+	"knative.dev/pkg/logging"
+	pkgreconciler "knative.dev/pkg/reconciler"
+	"knative.dev/pkg/system"
+	"knative.dev/pkg/webhook"
+)
+
+// NewController constructs the controller that keeps the certificate of the webhook in ctx.
+func NewController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+	options := webhook.GetOptions(ctx)
+	key := types.NamespacedName{Namespace: system.Namespace(), Name: options.SecretName}
+	secrets, mutating, validating := secretinformer.Get(ctx), mutatinginformer.Get(ctx), validatinginformer.Get(ctx)
+
+	const queueName = "WebhookCertificates"
+	logger := logging.FromContext(ctx)
+	impl := controller.NewContext(ctx, &reconciler{
+		LeaderAwareFuncs: pkgreconciler.LeaderAwareFuncs{
+			PromoteFunc: func(bucket pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
+				enqueue(bucket, key)
+				return nil
+			},
+		},
+		key:        key,
+		service:    options.ServiceName,
+		client:     kubeclient.Get(ctx).CoreV1().Secrets(key.Namespace),
+		secrets:    secrets.Lister().Secrets(key.Namespace),
+		mutating:   mutating.Lister(),
+		validating: validating.Lister(),
+		now:        time.Now,
+	}, controller.ControllerOptions{WorkQueueName: queueName, Logger: logger.Named(queueName)})
+
+	again := controller.HandleAll(func(any) { impl.EnqueueKey(key) })
+	for _, watched := range []struct {
+		what     string
+		informer cache.SharedIndexInformer
+		filter   func(any) bool
+	}{
+		{"the secrets", secrets.Informer(), controller.FilterWithNameAndNamespace(key.Namespace, key.Name)},
+		{"the mutating webhook configurations", mutating.Informer(), everything},
+		{"the validating webhook configurations", validating.Informer(), everything},
+	} {
+		handler := cache.FilteringResourceEventHandler{FilterFunc: watched.filter, Handler: again}
+		if _, err := watched.informer.AddEventHandler(handler); err != nil {
+			logger.Fatalw("Watching "+watched.what, "error", err)
+		}
+	}
+	return impl
+}
+
+func everything(any) bool { return true }

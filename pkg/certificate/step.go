@@ -1,0 +1,106 @@
+package certificate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	certutil "k8s.io/client-go/util/cert"
+	certresources "knative.dev/pkg/webhook/certificates/resources"
+)
+
+// step is what to do with the Secret next; the package comment says what each is.
+type step string
+
+const (
+	keep    step = "keep"
+	replace step = "replace"
+	stage   step = "stage"
+	promote step = "promote"
+	trim    step = "trim"
+)
+
+// nextStep is the step from what the Secret holds.
+func (h holding) nextStep() step {
+	switch {
+	case h.next != nil:
+		return promote
+	case h.current == nil:
+		return replace
+	case len(h.bundle) > len(h.issuers()):
+		return trim
+	case !h.now.Before(h.dueAt):
+		return stage
+	default:
+		return keep
+	}
+}
+
+// settles says whether a step waits until the last one is known everywhere. Nothing waits for a certificate that does
+// not serve, nor one more CA for anything.
+func (h holding) settles(s step) bool {
+	return h.current != nil && (s == promote || s == trim)
+}
+
+// take changes the Secret.
+func (h holding) take(ctx context.Context, s step, secret *corev1.Secret, service string) error {
+	if secret.Data == nil {
+		secret.Data = map[string][]byte{}
+	}
+	switch s {
+	case replace, stage:
+		return h.issue(ctx, s, secret, service)
+	case promote:
+		secret.Data[certresources.ServerKey] = secret.Data[nextServerKey]
+		secret.Data[certresources.ServerCert] = secret.Data[nextServerCert]
+		forgetNext(secret)
+	case trim:
+		bundle, err := certutil.EncodeCertificates(h.issuers()...)
+		if err != nil {
+			return fmt.Errorf("encoding the CA of the certificate: %w", err)
+		}
+		secret.Data[certresources.CACert] = bundle
+		forgetNext(secret)
+	case keep:
+	}
+	return nil
+}
+
+// issue makes a certificate with a CA of its own, of which no key is kept.
+func (h holding) issue(ctx context.Context, s step, secret *corev1.Secret, service string) error {
+	key, certificate, ca, err := certresources.CreateCerts(ctx, service, secret.Namespace, h.now.Add(lifetime))
+	if err != nil {
+		return fmt.Errorf("making a certificate: %w", err)
+	}
+	if s == replace {
+		forgetNext(secret)
+		maps.Copy(secret.Data, map[string][]byte{
+			certresources.ServerKey: key, certresources.ServerCert: certificate, certresources.CACert: ca,
+		})
+	} else {
+		maps.Copy(secret.Data, map[string][]byte{
+			nextServerKey: key, nextServerCert: certificate,
+			certresources.CACert: bytes.Join([][]byte{secret.Data[certresources.CACert], ca}, []byte("\n")),
+		})
+	}
+	answer(secret)
+	return nil
+}
+
+func forgetNext(secret *corev1.Secret) {
+	delete(secret.Data, nextServerKey)
+	delete(secret.Data, nextServerCert)
+}
+
+// answer notes that the request for a renewal, if there is one, is met.
+func answer(secret *corev1.Secret) {
+	if request, ok := secret.Annotations[RenewRequestedAnnotation]; ok {
+		secret.Annotations[renewAnsweredAnnotation] = request
+	}
+}
+
+// untilDue is how long the certificate may be kept.
+func (h holding) untilDue() time.Duration { return h.dueAt.Sub(h.now) }
