@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs tiers of tests, in the order given, and ends by saying what ran. With CI=true a skipped test is a failure.
+# Runs tiers of tests, in the order given, holds the catalog's permissions against what its accounts did meanwhile, and
+# ends by saying what ran. With CI=true a skipped test is a failure.
 #   unit           every package by itself, no cluster
 #   control-plane  webhook and controller against a real API server and etcd
 #   cluster        the whole product on a real node with Tekton and a registry (needs root)
@@ -7,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 logs=$(mktemp -d)
+mkdir "$logs/audit"
+since=$(date --utc +%FT%TZ)
 trap 'rm -rf "$logs"' EXIT
 
 cluster() { go run -C test/cluster . "$@"; }
@@ -20,6 +23,26 @@ inside() {
   cluster) env=$(cluster env) ;;
   esac
   (eval "$env" && "$@")
+}
+
+# keep_audit TIER: copies what the API server of that tier's cluster recorded, rotated files included.
+keep_audit() {
+  local file
+  for file in "${IMAGE_CATALOG_AUDIT_LOG%.log}"*.log; do
+    cp "$file" "$logs/audit/$1-${file##*/}"
+  done
+}
+
+# audit TIER...: permissions that were never used are known only when every tier has run that uses some.
+audit() {
+  local flags=(-since "$since") audited=0 tier
+  for tier in "$@"; do
+    [ "$tier" = unit ] || audited=$((audited + 1))
+  done
+  [ "$audited" -gt 0 ] || return 0
+  [ "$audited" -eq 2 ] || flags+=(-forbidden)
+  echo "== audit"
+  go run ./test/audit "${flags[@]}" "$logs"/audit/*.log
 }
 
 # tests TIER DIR ARGUMENT...: go test in DIR, its packages' results shown, the rest on failure.
@@ -50,10 +73,12 @@ for tier in "$@"; do
     trap 'cluster down --control-plane; rm -rf "$logs"' EXIT
     cluster up --control-plane
     inside "$tier" tests "$tier" . -count=1 -tags controlplane ./test/controlplane
+    inside "$tier" keep_audit "$tier"
     ;;
   cluster)
     cluster up
     inside "$tier" tests "$tier" . -count=1 -timeout 20m -tags e2e ./test/e2e
+    inside "$tier" keep_audit "$tier"
     ;;
   *)
     echo "test.sh: no such tier: $tier (unit, control-plane, cluster)" >&2
@@ -61,6 +86,7 @@ for tier in "$@"; do
     ;;
   esac
 done
+audit "$@"
 
 echo
 echo "What ran:"

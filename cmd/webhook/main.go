@@ -4,12 +4,14 @@ package main
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
+	"knative.dev/pkg/injection"
 	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/signals"
 	"knative.dev/pkg/webhook"
-	"knative.dev/pkg/webhook/certificates"
 
 	"imagecatalog.dev/catalog/pkg/admission"
+	"imagecatalog.dev/catalog/pkg/certificate"
 )
 
 // quietPeriod without a request ends the webhook after SIGTERM. It has to pass within the 30 seconds that a pod is given;
@@ -22,10 +24,18 @@ func main() {
 		SecretName:  webhook.SecretNameFromEnv("webhook-certs"),
 		Port:        webhook.PortFromEnv(8443),
 		GracePeriod: quietPeriod,
+		// To be owned by the namespace, the configurations would need the right to delete them (OpenShift enforces that).
+		DisableNamespaceOwnership: true,
 	})
+	config := injection.ParseAndGetRESTConfigOrDie()
+	// No limit of the client's own: the API server waits for what is read and written at admission, and has limits.
+	config.QPS = -1
+	// All that is written are objects of Kubernetes itself, claims above all; an entry is read, as JSON.
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	// The webhook's own port answers the kubelet's probes: it is ready when it admits, not when it runs.
-	sharedmain.MainWithContext(sharedmain.WithHealthProbesDisabled(ctx), "webhook",
-		certificates.NewController,
+	sharedmain.MainWithConfig(sharedmain.WithHealthProbesDisabled(ctx), "webhook", config,
+		certificate.NewController,
 		admission.NewDefaulting,
 		admission.NewValidation,
 		admission.NewConfigValidation,

@@ -1,7 +1,9 @@
 package admission
 
 import (
+	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,7 +15,7 @@ import (
 )
 
 func admitted(options ...func(*v1alpha1.CatalogImage)) *admittedImage {
-	image := &admittedImage{CatalogImage: v1alpha1.CatalogImage{
+	image := &admittedImage{now: func() time.Time { return now }, CatalogImage: v1alpha1.CatalogImage{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "radar", Name: "autosd", Labels: map[string]string{}, Annotations: map[string]string{}},
 		Spec:       v1alpha1.CatalogImageSpec{Image: "quay.io/acme/autosd:1", Tags: []string{"nightly"}},
 	}}
@@ -31,8 +33,13 @@ func label(key, value string) func(*v1alpha1.CatalogImage) {
 	return func(i *v1alpha1.CatalogImage) { i.Labels[key] = value }
 }
 
-func creator(name string) func(*v1alpha1.CatalogImage) {
-	return func(i *v1alpha1.CatalogImage) { i.Annotations["imagecatalog.dev/creator"] = name }
+// unreadable is what the webhook makes of a document that is no entry.
+func unreadable(t *testing.T, document string) *admittedImage {
+	t.Helper()
+	image := &admittedImage{now: func() time.Time { return now }}
+	require.NoError(t, json.Unmarshal([]byte(document), image))
+	require.Error(t, image.unreadable)
+	return image
 }
 
 func TestTheWebhookIsAskedOnlyAboutCreatesAndUpdates(t *testing.T) {
@@ -44,12 +51,13 @@ func TestACopyIsDeepAndOfTheSameKind(t *testing.T) {
 	original := admitted(channel("dev"), label("team", "radar"))
 	duplicate, ok := original.DeepCopyObject().(*admittedImage)
 	require.True(t, ok, "knative decodes requests into copies: they must be of the admitted kind")
-	require.Equal(t, original, duplicate)
+	require.Equal(t, original.CatalogImage, duplicate.CatalogImage)
+	assert.NotNil(t, duplicate.now, "a copy can do what the original can")
 
 	duplicate.Labels["team"] = "lidar"
 	duplicate.Spec.Tags[0] = "weekly"
 	duplicate.Spec.Channel = "prod"
-	assert.Equal(t, admitted(channel("dev"), label("team", "radar")), original)
+	assert.Equal(t, admitted(channel("dev"), label("team", "radar")).CatalogImage, original.CatalogImage)
 }
 
 func TestDefaultsSeeTheStoredObjectOfAnUpdate(t *testing.T) {
@@ -65,10 +73,40 @@ func TestDefaultsOfACreate(t *testing.T) {
 	assert.Equal(t, map[string]string{"imagecatalog.dev/channel": "dev"}, entry.Labels)
 }
 
-func TestValidationSeesTheStoredObjectOfAnUpdate(t *testing.T) {
-	before := admitted(creator("alice"))
-	assert.Nil(t, admitted(creator("alice")).Validate(apis.WithinUpdate(t.Context(), before)))
-	assert.ErrorContains(t, admitted(creator("mallory")).Validate(apis.WithinUpdate(t.Context(), before)), "annotation value is immutable")
+func TestAnUnreadableObjectIsLeftToTheSchema(t *testing.T) {
+	const document = `{"metadata": {"namespace": "radar", "name": "bad"}, "spec": {"image": "a/b:1", "checkInterval": "soon"}}`
+	entry := unreadable(t, document)
+	before := entry.DeepCopy()
+	entry.SetDefaults(writing(t, "alice", nil))
+	assert.Equal(t, before, &entry.CatalogImage)
+	assert.EqualError(t, entry.Validate(writing(t, "alice", nil)),
+		"cannot be read: imagecatalog.dev/v1alpha1 CatalogImage\n"+`time: invalid duration "soon"`)
+}
+
+func TestAnUnreadableStoredObjectCanBeMended(t *testing.T) {
+	bad := unreadable(t, `{"metadata": {"namespace": "radar", "name": "autosd", "creationTimestamp": "2025-03-01T12:00:00Z"}, "spec": {"tags": 1}}`)
+	mended := admitted()
+	ctx := writing(t, "alice", bad)
+	mended.SetDefaults(ctx)
+	assert.Nil(t, mended.Validate(ctx))
+	assert.NotNil(t, bad.Validate(ctx), "but not kept")
+}
+
+func TestAnUnreadableObjectCanGo(t *testing.T) {
+	const document = `{"metadata": {"name": "bad", "deletionTimestamp": "2026-11-22T06:30:00Z"}, "spec": {"tags": 1}}`
+	assert.Nil(t, unreadable(t, document).Validate(writing(t, "alice", unreadable(t, document))))
+	assert.NotNil(t, unreadable(t, document).Validate(writing(t, "alice", admitted())), "what could be read is not made unreadable")
+}
+
+func TestWhatIsNoObjectIsAnError(t *testing.T) {
+	for _, document := range []string{`[]`, `{"metadata": 1, "spec": 1}`, `{`} {
+		assert.Error(t, json.Unmarshal([]byte(document), &admittedImage{}), document)
+	}
+}
+
+// knative would overwrite the stamps that a restore brings.
+func TestKnativeStampsNothing(t *testing.T) {
+	assert.NotImplements(t, (*apis.HasSpec)(nil), &admittedImage{})
 }
 
 func TestNoStoredObject(t *testing.T) {

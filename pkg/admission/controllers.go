@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
@@ -33,15 +34,18 @@ const (
 // would refuse objects that another version of the catalog has stored.
 const disallowUnknownFields = false
 
-func kinds() map[schema.GroupVersionKind]resourcesemantics.GenericCRD {
+func kinds(ctx context.Context) map[schema.GroupVersionKind]resourcesemantics.GenericCRD {
 	return map[schema.GroupVersionKind]resourcesemantics.GenericCRD{
-		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): &admittedImage{},
+		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): &admittedImage{
+			restorers: accessReviews{kubeclient.Get(ctx).AuthorizationV1().SubjectAccessReviews()},
+			now:       time.Now,
+		},
 	}
 }
 
 // NewDefaulting constructs the controller of the mutating webhook.
 func NewDefaulting(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-	return defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(), nil, disallowUnknownFields)
+	return guard(ctx, defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(ctx), nil, disallowUnknownFields))
 }
 
 // NewValidation constructs the controller of the validating webhook.
@@ -53,14 +57,14 @@ func NewValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	callbacks := map[schema.GroupVersionKind]validation.Callback{
 		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): RefuseDuplicates(keeper),
 	}
-	return validation.NewAdmissionController(ctx, validationName, "/validation", kinds(), nil, disallowUnknownFields, callbacks)
+	return guard(ctx, validation.NewAdmissionController(ctx, validationName, "/validation", kinds(ctx), nil, disallowUnknownFields, callbacks))
 }
 
 // NewConfigValidation constructs the controller that validates the catalog's own config maps.
 func NewConfigValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-	return configmaps.NewAdmissionController(ctx, configName, "/config-validation", configmap.Constructors{
+	return guard(ctx, configmaps.NewAdmissionController(ctx, configName, "/config-validation", configmap.Constructors{
 		leaderelection.ConfigMapName(): leaderelection.NewConfigFromConfigMap,
 		logging.ConfigMapName():        logging.NewConfigFromConfigMap,
 		o11yconfigmap.Name():           o11yconfigmap.Parse,
-	})
+	}))
 }

@@ -4,16 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	clientgotesting "k8s.io/client-go/testing"
 	kubeclient "knative.dev/pkg/client/injection/kube/client/fake"
 	_ "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/mutatingwebhookconfiguration/fake"
 	_ "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/validatingwebhookconfiguration/fake"
@@ -65,6 +70,13 @@ func document(name, labels, spec string) string {
 		"metadata": {"namespace": "radar", "name": %q, "labels": {%s}}, "spec": {%s}}`, name, labels, spec)
 }
 
+// stampedDocument is an entry as it reaches the validation when alice writes it.
+func stampedDocument(name, spec string) string {
+	stamps := fmt.Sprintf(`"annotations": {"imagecatalog.dev/creator": "alice", "imagecatalog.dev/lastModifier": "alice", "imagecatalog.dev/published-at": %q}`,
+		time.Now().UTC().Format(time.RFC3339))
+	return strings.Replace(document(name, "", spec), `"labels":`, stamps+`, "labels":`, 1)
+}
+
 // patched are the changes that a response asks for, by path; a removal is nil.
 func patched(t *testing.T, response *admissionv1.AdmissionResponse) map[string]any {
 	t.Helper()
@@ -87,10 +99,14 @@ func TestDefaultingACreate(t *testing.T) {
 	ctx, defaulting := newController(t, NewDefaulting)
 	response := defaulting.Admit(ctx, request(admissionv1.Create, "",
 		document("autosd", `"team": "radar"`, `"image": "quay.io/acme/autosd:1", "channel": "dev", "checkInterval": "60m"`)))
-	assert.Equal(t, map[string]any{
-		"/metadata/labels/imagecatalog.dev~1channel": "dev",
-		"/metadata/annotations":                      map[string]any{"imagecatalog.dev/creator": "alice", "imagecatalog.dev/lastModifier": "alice"},
-	}, patched(t, response), "labels and who did it, and nothing of the spec: not even 60m, which Go writes as 1h0m0s")
+	changes := patched(t, response)
+	assert.ElementsMatch(t, []string{"/metadata/labels/imagecatalog.dev~1channel", "/metadata/annotations"}, slices.Collect(maps.Keys(changes)),
+		"nothing of the spec: not even 60m, which Go writes as 1h0m0s")
+	stamps, ok := changes["/metadata/annotations"].(map[string]any)
+	require.True(t, ok)
+	assert.Equal(t, "alice", stamps["imagecatalog.dev/creator"])
+	assert.Equal(t, "alice", stamps["imagecatalog.dev/lastModifier"])
+	assert.NotEmpty(t, stamps["imagecatalog.dev/published-at"])
 }
 
 func TestDefaultingAnUpdate(t *testing.T) {
@@ -106,7 +122,7 @@ func TestDefaultingAnUpdate(t *testing.T) {
 
 func TestValidatingABadEntry(t *testing.T) {
 	ctx, validation := newController(t, NewValidation)
-	response := validation.Admit(ctx, request(admissionv1.Create, "", document("autosd", "", `"image": "UPPER/case:1"`)))
+	response := validation.Admit(ctx, request(admissionv1.Create, "", stampedDocument("autosd", `"image": "UPPER/case:1"`)))
 	assert.False(t, response.Allowed)
 	assert.Contains(t, response.Result.Message, "validation failed: invalid value: UPPER/case:1: spec.image")
 	assert.Empty(t, claims(ctx, t), "a refused entry takes no claim")
@@ -119,8 +135,8 @@ func TestValidatingDuplicates(t *testing.T) {
 		r.DryRun = &dryRun
 		return validation.Admit(ctx, r)
 	}
-	one := document("one", "", `"image": "nginx:1.29"`)
-	two := document("two", "", `"image": "docker.io/library/nginx:1.29"`)
+	one := stampedDocument("one", `"image": "nginx:1.29"`)
+	two := stampedDocument("two", `"image": "docker.io/library/nginx:1.29"`)
 
 	assert.True(t, admit(admissionv1.Create, true, "", one).Allowed)
 	assert.Empty(t, claims(ctx, t), "a dry run takes no claim")
@@ -140,12 +156,50 @@ func TestValidatingDuplicates(t *testing.T) {
 	assert.False(t, response.Allowed)
 	assert.Contains(t, response.Result.Message, `already, as "one"; change that entry, or delete it first`)
 
-	other := document("two", "", `"image": "nginx:1.28"`)
+	other := stampedDocument("two", `"image": "nginx:1.28"`)
 	response = admit(admissionv1.Update, false, other, two)
 	assert.False(t, response.Allowed, "an update may not become a duplicate either")
-	assert.True(t, admit(admissionv1.Update, false, two, document("two", "", `"image": "nginx:1.29", "channel": "dev"`)).Allowed,
+	assert.True(t, admit(admissionv1.Update, false, two, stampedDocument("two", `"image": "nginx:1.29", "channel": "dev"`)).Allowed,
 		"an entry that keeps its image is not asked for its claim")
 	assert.Equal(t, []string{"index.docker.io/library/nginx:1.29 one"}, claims(ctx, t))
+}
+
+// The API server is asked about the one who wrote the request, with all that it knows of them.
+func TestValidatingARestore(t *testing.T) {
+	ctx, validation := newController(t, NewValidation)
+	var asked []authorizationv1.SubjectAccessReviewSpec
+	kubeclient.Get(ctx).PrependReactor("create", "subjectaccessreviews", func(action clientgotesting.Action) (bool, runtime.Object, error) {
+		create, ok := action.(clientgotesting.CreateAction)
+		require.True(t, ok)
+		review, ok := create.GetObject().(*authorizationv1.SubjectAccessReview)
+		require.True(t, ok)
+		asked = append(asked, review.Spec)
+		review.Status.Allowed = slices.Contains(review.Spec.Groups, "backup")
+		return true, review, nil
+	})
+	restore := func(groups ...string) *admissionv1.AdmissionResponse {
+		r := request(admissionv1.Create, "", strings.Replace(stampedDocument("old", `"image": "a/b:1"`), `"alice"`, `"bob"`, 1))
+		r.UserInfo = authenticationv1.UserInfo{Username: "alice", UID: "1", Groups: groups, Extra: map[string]authenticationv1.ExtraValue{"scopes": {"a", "b"}}}
+		return validation.Admit(ctx, r)
+	}
+	assert.Contains(t, restore("users").Result.Message, `must not be set to "bob": metadata.annotations[imagecatalog.dev/creator]`)
+	assert.True(t, restore("users", "backup").Allowed)
+	require.Len(t, asked, 2)
+	assert.Equal(t, authorizationv1.SubjectAccessReviewSpec{
+		User: "alice", UID: "1", Groups: []string{"users", "backup"}, Extra: map[string]authorizationv1.ExtraValue{"scopes": {"a", "b"}},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: "radar", Name: "old", Verb: "restore",
+			Group: "imagecatalog.dev", Version: "v1alpha1", Resource: "catalogimages"},
+	}, asked[1])
+	assert.True(t, validation.Admit(ctx, request(admissionv1.Create, "", stampedDocument("new", `"image": "a/b:2"`))).Allowed)
+	assert.Len(t, asked, 2, "an ordinary request asks nothing")
+}
+
+func TestDefaultingWhatIsNoEntryPatchesNothing(t *testing.T) {
+	ctx, defaulting := newController(t, NewDefaulting)
+	bad := document("bad", `"team": "radar"`, `"image": "a/b:1", "checkInterval": "soon", "channel": "dev"`)
+	assert.Empty(t, patched(t, defaulting.Admit(ctx, request(admissionv1.Create, "", bad))), "the schema has something to say")
+	good := document("bad", `"team": "radar"`, `"image": "a/b:1", "channel": "dev"`)
+	assert.Contains(t, patched(t, defaulting.Admit(ctx, request(admissionv1.Update, bad, good))), "/metadata/labels/imagecatalog.dev~1channel")
 }
 
 func TestDeletingIsNobodysBusiness(t *testing.T) {

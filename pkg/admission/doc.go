@@ -1,3 +1,8 @@
 // Package admission holds the controllers of the webhook: defaults, validation, duplicates and the config maps.
 // Nothing here asks a registry: whether an entry is admitted depends on what it says and what the cluster holds.
+//
+// Three annotations of an entry are facts that nothing could find out again: who created it, who changed its spec last,
+// and when it was published. The mutating webhook stamps those that are missing. The validating webhook looks at what
+// is going to be stored: values that are neither stored already nor just stamped were carried in, which takes the verb
+// restore on catalogimages in the entry's namespace.
 package admission

@@ -31,12 +31,12 @@ type duplicates struct {
 }
 
 func (d duplicates) refuse(ctx context.Context, object *unstructured.Unstructured) error {
+	if object.GetDeletionTimestamp() != nil {
+		return nil
+	}
 	var entry v1alpha1.CatalogImage
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &entry); err != nil {
 		return fmt.Errorf("decoding the entry: %w", err)
-	}
-	if entry.DeletionTimestamp != nil {
-		return nil
 	}
 	wanted, err := claim.Of(&entry)
 	if err != nil {
@@ -52,10 +52,10 @@ func (d duplicates) refuse(ctx context.Context, object *unstructured.Unstructure
 }
 
 func keepsIdentity(ctx context.Context, wanted claim.Claim) bool {
-	before, ok := apis.GetBaseline(ctx).(*admittedImage)
-	if !ok || before == nil {
+	before := stored(ctx)
+	if before == nil {
 		return false
 	}
 	held, err := claim.Of(&before.CatalogImage)
-	return err == nil && held == wanted
+	return err == nil && held.Namespace == wanted.Namespace && held.Holder == wanted.Holder && held.Identity == wanted.Identity
 }

@@ -69,6 +69,7 @@ func TestWhichRequestsTakeAClaim(t *testing.T) {
 		"a new pin":                         {updating(admitted()), admitted(image("quay.io/acme/autosd:1" + pin)), []string{"take quay.io/acme/autosd" + pin + " for radar/autosd"}},
 		"another spelling":                  {updating(admitted(image("nginx"))), admitted(image("docker.io/library/nginx:latest")), nil},
 		"another tag beside the pin":        {updating(admitted(image("a.example/b:1" + pin))), admitted(image("a.example/b:2" + pin)), nil},
+		"another attempt at the same":       {updating(admitted()), admitted(func(i *v1alpha1.CatalogImage) { i.UID = "new" }), nil},
 		"another channel":                   {updating(admitted()), admitted(channel("prod")), nil},
 		"another, tried, of the same image": {apis.WithDryRun(updating(admitted())), admitted(channel("prod")), nil},
 		"the stored one names no image":     {updating(admitted(image("UPPER/case:1"))), admitted(), []string{"take quay.io/acme/autosd:1 for radar/autosd"}},

@@ -67,13 +67,13 @@ func TestALeaseIsNamedByNamespaceAndIdentityAlone(t *testing.T) {
 	one := Claim{Namespace: "radar", Holder: "one", Identity: "quay.io/acme/autosd:1"}
 	two := one
 	two.Holder = "two"
-	assert.Equal(t, one.leaseName(), two.leaseName(), "competitors meet at one lease")
+	assert.Equal(t, one.LeaseName(), two.LeaseName(), "competitors meet at one lease")
 	for title, other := range map[string]Claim{
 		"another namespace":   {Namespace: "lidar", Holder: "one", Identity: one.Identity},
 		"another identity":    {Namespace: "radar", Holder: "one", Identity: "quay.io/acme/autosd:2"},
 		"a shifted separator": {Namespace: "radarq", Holder: "one", Identity: "uay.io/acme/autosd:1"},
 	} {
-		assert.NotEqual(t, one.leaseName(), other.leaseName(), title)
+		assert.NotEqual(t, one.LeaseName(), other.LeaseName(), title)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestWhatKubernetesAllowsHoldsTheLongestNames(t *testing.T) {
 		Holder:    strings.Repeat("h", 253),
 		Identity:  "quay.io/" + strings.Repeat("i", 255) + "@" + digestA,
 	}
-	assert.Empty(t, validation.IsDNS1123Subdomain(longest.leaseName()))
+	assert.Empty(t, validation.IsDNS1123Subdomain(longest.LeaseName()))
 	k := newKeeper(t, nil)
 	require.NoError(t, k.Take(t.Context(), longest))
 	lease := k.lease(t, longest)

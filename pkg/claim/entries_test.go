@@ -32,9 +32,9 @@ func TestLiveEntries(t *testing.T) {
 		"pinned":                {"radar", "pinned", "quay.io/acme/autosd@" + digestA},
 		"of a reference of old": {"radar", "old", ""},
 	} {
-		identity, err := entries.Identity(t.Context(), test.namespace, test.name)
+		claim, err := entries.Claim(t.Context(), test.namespace, test.name)
 		require.NoError(t, err, title)
-		assert.Equal(t, test.want, identity, title)
+		assert.Equal(t, test.want, claim.Identity, title)
 	}
 }
 
@@ -42,6 +42,6 @@ func TestLiveEntriesOfAnAPIServerThatIsDown(t *testing.T) {
 	down := errors.New("connection refused")
 	catalog := fake.NewSimpleClientset()
 	catalog.PrependReactor("get", "catalogimages", func(clientgotesting.Action) (bool, runtime.Object, error) { return true, nil, down })
-	_, err := LiveEntries(catalog.ImagecatalogV1alpha1()).Identity(t.Context(), "radar", "autosd")
+	_, err := LiveEntries(catalog.ImagecatalogV1alpha1()).Claim(t.Context(), "radar", "autosd")
 	assert.ErrorIs(t, err, down, "no answer is not the answer that there is no entry")
 }

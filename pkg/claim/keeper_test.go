@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -25,19 +26,35 @@ const systemNamespace = "image-catalog"
 
 var (
 	now  = time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
-	mine = Claim{Namespace: "radar", Holder: "mine", Identity: "quay.io/acme/autosd:1"}
+	mine = Claim{Namespace: "radar", Holder: "mine", UID: "mine-1", Identity: "quay.io/acme/autosd:1"}
 )
 
-// stored are the entries of the API server: the identity by namespace and name.
+// stored are the entries of the API server: the identity by namespace and name. Each has the UID of its first create.
 type stored map[string]string
 
-func (s stored) Identity(_ context.Context, namespace, name string) (string, error) {
-	return s[namespace+"/"+name], nil
+func (s stored) Claim(_ context.Context, namespace, name string) (Claim, error) {
+	identity, found := s[namespace+"/"+name]
+	if !found {
+		return Claim{}, nil
+	}
+	return Claim{Namespace: namespace, Holder: name, UID: first(name), Identity: identity}, nil
 }
+
+// with is a copy that holds the entry of a claim, too.
+func (s stored) with(claims bool, claim Claim) stored {
+	more := stored{}
+	maps.Copy(more, s)
+	if claims {
+		more[claim.Namespace+"/"+claim.Holder] = claim.Identity
+	}
+	return more
+}
+
+func first(name string) types.UID { return types.UID(name + "-1") }
 
 type unreadable struct{ error }
 
-func (u unreadable) Identity(context.Context, string, string) (string, error) { return "", u.error }
+func (u unreadable) Claim(context.Context, string, string) (Claim, error) { return Claim{}, u.error }
 
 // testKeeper is a keeper over a fake API server that holds leases and knows the time.
 type testKeeper struct {
@@ -56,12 +73,21 @@ func newKeeper(t *testing.T, entries Entries, leases ...runtime.Object) testKeep
 // lease is the claim as it is stored; nil if it is not.
 func (k testKeeper) lease(t *testing.T, claim Claim) *coordinationv1.Lease {
 	t.Helper()
-	lease, err := k.kube.CoordinationV1().Leases(systemNamespace).Get(t.Context(), claim.leaseName(), metav1.GetOptions{})
+	lease, err := k.kube.CoordinationV1().Leases(systemNamespace).Get(t.Context(), claim.LeaseName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	require.NoError(t, err)
 	return lease
+}
+
+// adoptAtOnce is Adopt where nothing is to be waited for.
+func (k testKeeper) adoptAtOnce(ctx context.Context, claim Claim) error {
+	again, err := k.Adopt(ctx, claim)
+	if again != 0 {
+		return fmt.Errorf("to be adopted in %s", again)
+	}
+	return err
 }
 
 // writes are the requests that change something.
@@ -77,9 +103,9 @@ func (k testKeeper) writes() []clientgotesting.Action {
 
 // claimed is the lease of a claim that was taken by holder some time ago.
 func claimed(identity, holder string, in state, ago time.Duration) *coordinationv1.Lease {
-	claim := Claim{Namespace: "radar", Holder: holder, Identity: identity}
+	claim := Claim{Namespace: "radar", Holder: holder, UID: first(holder), Identity: identity}
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
-		Namespace: systemNamespace, Name: claim.leaseName(), UID: types.UID("uid-of-" + holder), ResourceVersion: "7",
+		Namespace: systemNamespace, Name: claim.LeaseName(), UID: types.UID("uid-of-" + holder), ResourceVersion: "7",
 	}}
 	(&Keeper{now: func() time.Time { return now.Add(-ago) }}).write(lease, claim, in)
 	return lease
@@ -121,11 +147,14 @@ func TestTheTableOfThePackageComment(t *testing.T) {
 				k := newKeeper(t, test.entries, leases...)
 				before := k.lease(t, mine)
 
-				err := map[string]func(context.Context, Claim) error{"Take": k.Take, "Adopt": k.Adopt, "Check": k.Check}[verb](t.Context(), mine)
+				k.entries = test.entries.with(verb == "Adopt", mine) // what is adopted is stored
+				err := map[string]func(context.Context, Claim) error{"Take": k.Take, "Adopt": k.adoptAtOnce, "Check": k.Check}[verb](t.Context(), mine)
 
 				assert.Equal(t, test.refusal, err)
-				if test.refusal != nil || verb == "Check" {
+				if verb == "Check" {
 					assert.Empty(t, k.writes())
+				}
+				if test.refusal != nil || verb == "Check" {
 					assert.Equal(t, before, k.lease(t, mine))
 					return
 				}
@@ -139,8 +168,10 @@ func assertHeld(t *testing.T, lease *coordinationv1.Lease, claim Claim, in state
 	t.Helper()
 	require.NotNil(t, lease)
 	assert.Equal(t, claim.Holder, holder(lease))
-	assert.Equal(t, map[string]string{HolderLabel: holderHash(claim.Namespace, claim.Holder), StateLabel: string(in)}, lease.Labels)
-	assert.Equal(t, map[string]string{NamespaceAnnotation: claim.Namespace, IdentityAnnotation: claim.Identity}, lease.Annotations)
+	assert.Equal(t, map[string]string{HolderLabel: HolderKey(types.NamespacedName{Namespace: claim.Namespace, Name: claim.Holder}), StateLabel: string(in)}, lease.Labels)
+	assert.Equal(t, map[string]string{
+		NamespaceAnnotation: claim.Namespace, IdentityAnnotation: claim.Identity, UIDAnnotation: string(claim.UID),
+	}, lease.Annotations)
 }
 
 func TestALeaseWithoutATimeIsNotHonoured(t *testing.T) {
@@ -167,7 +198,7 @@ func TestTakingAgainStartsTheGraceAnew(t *testing.T) {
 
 func TestAdoptingWhatIsAdoptedWritesNothing(t *testing.T) {
 	k := newKeeper(t, stored{}, claimed(mine.Identity, "mine", adopted, time.Hour))
-	require.NoError(t, k.Adopt(t.Context(), mine))
+	require.NoError(t, k.adoptAtOnce(t.Context(), mine))
 	assert.Empty(t, k.writes())
 }
 
@@ -175,9 +206,9 @@ func TestEveryTakeIsACompareAndSwap(t *testing.T) {
 	k := newKeeper(t, stored{}, claimed(mine.Identity, "theirs", adopted, time.Hour))
 	require.NoError(t, k.Take(t.Context(), mine))
 	writes := k.writes()
-	require.Len(t, writes, 1)
-	update, isUpdate := writes[0].(clientgotesting.UpdateAction)
-	require.True(t, isUpdate, "%T", writes[0])
+	require.Len(t, writes, 2, "a create, which etcd refuses, and an update")
+	update, isUpdate := writes[1].(clientgotesting.UpdateAction)
+	require.True(t, isUpdate, "%T", writes[1])
 	assert.Equal(t, "7", update.GetObject().(*coordinationv1.Lease).ResourceVersion, "the version on which the judgement was based")
 }
 
@@ -193,7 +224,7 @@ func TestLostRaces(t *testing.T) {
 		"another changed it":  {"update", apierrors.NewConflict(leases, "x", errors.New("newer")), []runtime.Object{theirs}},
 		"another released it": {"update", apierrors.NewNotFound(leases, "x"), []runtime.Object{theirs}},
 	} {
-		for _, times := range []int{1, attempts - 1, attempts, 1000} {
+		for _, times := range []int{1, attempts - 1, 1000} {
 			t.Run(fmt.Sprintf("%s/%d times", title, times), func(t *testing.T) {
 				k := newKeeper(t, stored{}, test.present...)
 				tried := 0
@@ -208,8 +239,8 @@ func TestLostRaces(t *testing.T) {
 					assert.Equal(t, times+1, tried)
 					return
 				}
+				assert.LessOrEqual(t, tried, attempts+1, "it gives up")
 				assert.EqualError(t, err, "claiming quay.io/acme/autosd:1: lost 8 races for it; try again")
-				assert.Equal(t, attempts, tried)
 			})
 		}
 	}
@@ -266,15 +297,15 @@ func TestNoAnswerIsNoVerdict(t *testing.T) {
 		lease   []runtime.Object
 		want    string
 	}{
-		"the lease cannot be read":    {stored{}, "get", nil, "reading the claim on quay.io/acme/autosd:1: connection refused"},
+		"the lease cannot be read":    {stored{}, "get", []runtime.Object{theirs}, "reading the claim on quay.io/acme/autosd:1: connection refused"},
 		"the entry cannot be read":    {unreadable{down}, "", []runtime.Object{theirs}, `reading the entry "theirs", which holds the claim on quay.io/acme/autosd:1: connection refused`},
-		"the lease cannot be created": {stored{}, "create", nil, "connection refused"},
-		"the lease cannot be updated": {stored{}, "update", []runtime.Object{theirs}, "connection refused"},
+		"the lease cannot be created": {stored{"radar/mine": mine.Identity}, "create", nil, "writing the claim on quay.io/acme/autosd:1: connection refused"},
+		"the lease cannot be updated": {stored{"radar/mine": mine.Identity}, "update", []runtime.Object{theirs}, "writing the claim on quay.io/acme/autosd:1: connection refused"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			k := newKeeper(t, test.entries, test.lease...)
 			k.kube.PrependReactor("*", "leases", failing(test.verb))
-			for _, change := range []func(context.Context, Claim) error{k.Take, k.Adopt} {
+			for _, change := range []func(context.Context, Claim) error{k.Take, k.adoptAtOnce} {
 				err := change(t.Context(), mine)
 				assert.EqualError(t, err, test.want)
 				assert.ErrorIs(t, err, down)
@@ -288,38 +319,156 @@ func TestNoAnswerIsNoVerdict(t *testing.T) {
 	}
 }
 
-func TestReleaseAll(t *testing.T) {
-	const one, two, three = "quay.io/acme/autosd:1", "quay.io/acme/autosd:2", "quay.io/acme/autosd:3"
+func TestTheUIDOfAPendingClaim(t *testing.T) {
+	again := mine
+	again.UID = "mine-2"
+	several := mine
+	several.UID = ""
 	for title, test := range map[string]struct {
-		namespace, keep string
-		want            []string // the identities that are still claimed
+		lease *coordinationv1.Lease
+		taken Claim // and then the claim is of
+		want  Claim
 	}{
-		"the entry is gone":                 {"radar", "", []string{two + " theirs", three + " mine"}},
-		"the entry is of another image now": {"radar", one, []string{one + " mine", two + " theirs", three + " mine"}},
-		"kept by somebody else":             {"radar", two, []string{two + " theirs", three + " mine"}},
-		"an entry of that name elsewhere":   {"lidar", "", []string{one + " mine", two + " theirs", three + " mine"}},
+		"the same admission, twice":                          {claimed(mine.Identity, "mine", pending, 0), mine, mine},
+		"another create of that name":                        {claimed(mine.Identity, "mine", pending, 0), again, several},
+		"another create, when the first has come to its end": {claimed(mine.Identity, "mine", adopted, 0), again, again},
+		"another create, when the first can come no more":    {claimed(mine.Identity, "mine", pending, Grace), again, again},
+		"what another left":                                  {claimed(mine.Identity, "theirs", pending, Grace), mine, mine},
 	} {
 		t.Run(title, func(t *testing.T) {
-			k := newKeeper(t, stored{},
-				claimed(one, "mine", adopted, time.Hour),
-				claimed(two, "theirs", adopted, time.Hour),
-				claimed(three, "mine", pending, 0), // a write may be under way
-			)
-			require.NoError(t, k.ReleaseAll(t.Context(), test.namespace, "mine", test.keep))
-			left, err := k.kube.CoordinationV1().Leases(systemNamespace).List(t.Context(), metav1.ListOptions{})
+			k := newKeeper(t, stored{}, test.lease)
+			require.NoError(t, k.Take(t.Context(), test.taken))
+			assertHeld(t, k.lease(t, mine), test.want, pending)
+		})
+	}
+	t.Run("a third create of that name", func(t *testing.T) {
+		k := newKeeper(t, stored{})
+		for _, uid := range []types.UID{"mine-1", "mine-2", "mine-1"} {
+			claim := mine
+			claim.UID = uid
+			require.NoError(t, k.Take(t.Context(), claim))
+		}
+		assertHeld(t, k.lease(t, mine), several, pending)
+	})
+}
+
+func TestAdoptionMendsALeaseThatWasTamperedWith(t *testing.T) {
+	for title, tamper := range map[string]func(*coordinationv1.Lease){
+		"without labels":        func(l *coordinationv1.Lease) { l.Labels = nil },
+		"without annotations":   func(l *coordinationv1.Lease) { l.Annotations = nil },
+		"indexed under another": func(l *coordinationv1.Lease) { l.Labels[HolderLabel] = "other" },
+		"of another identity":   func(l *coordinationv1.Lease) { l.Annotations[IdentityAnnotation] = "quay.io/acme/other:1" },
+		"of another namespace":  func(l *coordinationv1.Lease) { l.Annotations[NamespaceAnnotation] = "lidar" },
+		"of nobody":             func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = nil },
+		"of who is not there":   func(l *coordinationv1.Lease) { *l.Spec.HolderIdentity = "nobody" },
+	} {
+		lease := claimed(mine.Identity, "mine", adopted, time.Hour)
+		tamper(lease)
+		k := newKeeper(t, stored{"radar/mine": mine.Identity}, lease)
+		require.NoError(t, k.adoptAtOnce(t.Context(), mine), title)
+		assertHeld(t, k.lease(t, mine), mine, adopted)
+	}
+}
+
+func TestAdoptionWaitsForOtherCreatesOfTheName(t *testing.T) {
+	exists := stored{"radar/mine": mine.Identity} // as mine-1
+	for title, test := range map[string]struct {
+		taken types.UID
+		ago   time.Duration
+		again time.Duration
+	}{
+		"the entry's own":                   {"mine-1", 0, 0},
+		"another's":                         {"mine-2", 20 * time.Second, 40 * time.Second},
+		"several":                           {"", 0, Grace},
+		"another's, which can come no more": {"mine-2", Grace, 0},
+		"several, none of which can come":   {"", time.Hour, 0},
+	} {
+		t.Run(title, func(t *testing.T) {
+			lease := claimed(mine.Identity, "mine", pending, test.ago)
+			lease.Annotations[UIDAnnotation] = string(test.taken)
+			k := newKeeper(t, exists, lease)
+			again, err := k.Adopt(t.Context(), mine)
 			require.NoError(t, err)
-			var claims []string
-			for _, lease := range left.Items {
-				claims = append(claims, lease.Annotations[IdentityAnnotation]+" "+holder(&lease))
+			assert.Equal(t, test.again, again)
+			if test.again > 0 {
+				assert.Empty(t, k.writes())
+				return
 			}
-			assert.ElementsMatch(t, test.want, claims)
+			assertHeld(t, k.lease(t, mine), mine, adopted)
+		})
+	}
+}
+
+func TestWhatIsNoLongerThereIsNotAdopted(t *testing.T) {
+	for title, entries := range map[string]stored{
+		"deleted":          {},
+		"of another image": {"radar/mine": "quay.io/acme/autosd:2"},
+	} {
+		for lease, leases := range map[string][]runtime.Object{
+			"no claim":                nil,
+			"pending":                 {claimed(mine.Identity, "mine", pending, 0)},
+			"what somebody else left": {claimed(mine.Identity, "theirs", adopted, 0)},
+		} {
+			k := newKeeper(t, entries, leases...)
+			require.NoError(t, k.adoptAtOnce(t.Context(), mine), title)
+			assert.Empty(t, k.writes(), "%s, %s", title, lease)
+		}
+	}
+}
+
+func TestRelease(t *testing.T) {
+	const one, two, three, four = "quay.io/acme/autosd:1", "quay.io/acme/autosd:2", "quay.io/acme/autosd:3", "quay.io/acme/autosd:4"
+	held := []*coordinationv1.Lease{
+		claimed(one, "mine", adopted, time.Hour),
+		claimed(two, "mine", pending, 0), // a write may be under way
+		claimed(three, "mine", pending, 20*time.Second),
+		claimed(four, "mine", pending, Grace),
+	}
+	another := claimed(two, "mine", pending, 0)
+	another.Annotations[UIDAnnotation] = "mine-2"
+	for title, test := range map[string]struct {
+		held     []*coordinationv1.Lease
+		entries  stored
+		keep     string
+		gone     types.UID
+		released []string // identities
+		again    time.Duration
+	}{
+		"the entry was never stored, or is gone":        {held, nil, "", "", []string{one, four}, 40 * time.Second},
+		"the entry was stored and is gone":              {held, nil, "", "mine-1", []string{one, two, three, four}, 0},
+		"another create of the name is under way":       {[]*coordinationv1.Lease{another}, nil, "", "mine-1", nil, Grace},
+		"the entry is of another image now":             {held[:2], stored{"radar/mine": two}, two, "", []string{one}, 0},
+		"the entry is back, which the caller missed":    {held, stored{"radar/mine": one}, "", "", []string{four}, 40 * time.Second},
+		"kept, although the entry seems to have it not": {held[:1], nil, one, "", nil, 0},
+		"nothing is held":                               {nil, nil, "", "", nil, 0},
+	} {
+		t.Run(title, func(t *testing.T) {
+			var leases []runtime.Object
+			left := map[string]bool{}
+			for _, lease := range test.held {
+				leases = append(leases, lease.DeepCopy())
+				left[lease.Annotations[IdentityAnnotation]] = true
+			}
+			k := newKeeper(t, test.entries, leases...)
+			again, err := k.Release(t.Context(), test.held, types.NamespacedName{Namespace: "radar", Name: "mine"}, test.keep, test.gone)
+			require.NoError(t, err)
+			assert.Equal(t, test.again, again)
+			for _, identity := range test.released {
+				delete(left, identity)
+			}
+			for identity := range left {
+				assert.NotNil(t, k.lease(t, Claim{Namespace: "radar", Identity: identity}), identity)
+			}
+			assert.Len(t, k.writes(), len(test.released))
 		})
 	}
 }
 
 func TestAReleaseIsOfTheClaimThatWasRead(t *testing.T) {
-	k := newKeeper(t, stored{}, claimed(mine.Identity, "mine", adopted, time.Hour))
-	require.NoError(t, k.ReleaseAll(t.Context(), "radar", "mine", ""))
+	lease := claimed(mine.Identity, "mine", adopted, time.Hour)
+	k := newKeeper(t, stored{}, lease)
+	_, err := k.Release(t.Context(), []*coordinationv1.Lease{lease}, types.NamespacedName{Namespace: "radar", Name: "mine"}, "", "")
+	require.NoError(t, err)
 	writes := k.writes()
 	require.Len(t, writes, 1)
 	uid, version := types.UID("uid-of-mine"), "7"
@@ -327,24 +476,25 @@ func TestAReleaseIsOfTheClaimThatWasRead(t *testing.T) {
 		writes[0].(clientgotesting.DeleteActionImpl).DeleteOptions.Preconditions)
 }
 
-func TestReleaseAllWhenTheAPIServerRefuses(t *testing.T) {
+func TestReleaseWhenTheAPIServerRefuses(t *testing.T) {
 	leases := coordinationv1.Resource("leases")
 	down := errors.New("connection refused")
 	for title, test := range map[string]struct {
-		verb  string
-		fails error
-		want  string
+		entries Entries
+		fails   error
+		want    string
 	}{
-		"changed meanwhile":  {"delete", apierrors.NewConflict(leases, "x", errors.New("newer")), ""},
-		"released meanwhile": {"delete", apierrors.NewNotFound(leases, "x"), ""},
-		"not deleted":        {"delete", down, "connection refused\nconnection refused"},
-		"not listed":         {"list", down, "listing the claims of radar/mine: connection refused"},
+		"changed meanwhile":  {stored{}, apierrors.NewConflict(leases, "x", errors.New("newer")), ""},
+		"released meanwhile": {stored{}, apierrors.NewNotFound(leases, "x"), ""},
+		"not deleted":        {stored{}, down, "connection refused\nconnection refused"},
+		"the entry cannot be read": {unreadable{down}, nil, `reading the entry "mine", which holds the claim on quay.io/acme/autosd:1: connection refused` + "\n" +
+			`reading the entry "mine", which holds the claim on quay.io/acme/autosd:2: connection refused`},
 	} {
 		t.Run(title, func(t *testing.T) {
-			k := newKeeper(t, stored{},
-				claimed("quay.io/acme/autosd:1", "mine", adopted, 0), claimed("quay.io/acme/autosd:2", "mine", adopted, 0))
-			k.kube.PrependReactor(test.verb, "leases", func(clientgotesting.Action) (bool, runtime.Object, error) { return true, nil, test.fails })
-			err := k.ReleaseAll(t.Context(), "radar", "mine", "")
+			held := []*coordinationv1.Lease{claimed("quay.io/acme/autosd:1", "mine", adopted, 0), claimed("quay.io/acme/autosd:2", "mine", adopted, 0)}
+			k := newKeeper(t, test.entries, held[0].DeepCopy(), held[1].DeepCopy())
+			k.kube.PrependReactor("delete", "leases", func(clientgotesting.Action) (bool, runtime.Object, error) { return test.fails != nil, nil, test.fails })
+			_, err := k.Release(t.Context(), held, types.NamespacedName{Namespace: "radar", Name: "mine"}, "", "")
 			if test.want == "" {
 				assert.NoError(t, err)
 				return
@@ -367,19 +517,20 @@ func TestAClaimFromCreateToDelete(t *testing.T) {
 	require.ErrorAs(t, k.Take(t.Context(), theirs), &wait, "whose write may be under way")
 	entries["radar/mine"] = mine.Identity
 	require.ErrorAs(t, k.Take(t.Context(), theirs), &held, "now it is stored")
-	require.NoError(t, k.Adopt(t.Context(), mine), "the controller sees it")
-	require.NoError(t, k.leases.Delete(t.Context(), mine.leaseName(), metav1.DeleteOptions{}), "somebody deletes the lease")
-	require.NoError(t, k.Adopt(t.Context(), mine), "which heals")
+	require.NoError(t, k.adoptAtOnce(t.Context(), mine), "the controller sees it")
+	require.NoError(t, k.leases.Delete(t.Context(), mine.LeaseName(), metav1.DeleteOptions{}), "somebody deletes the lease")
+	require.NoError(t, k.adoptAtOnce(t.Context(), mine), "which heals")
 	assertHeld(t, k.lease(t, mine), mine, adopted)
 
 	delete(entries, "radar/mine")
-	require.NoError(t, k.ReleaseAll(t.Context(), "radar", "mine", ""), "the controller sees that it is gone")
+	_, err := k.Release(t.Context(), []*coordinationv1.Lease{k.lease(t, mine)}, types.NamespacedName{Namespace: "radar", Name: "mine"}, "", "")
+	require.NoError(t, err, "the controller sees that it is gone")
 	assert.Nil(t, k.lease(t, mine))
 	require.NoError(t, k.Take(t.Context(), theirs))
 }
 
 func TestTheClaimOfAnEntryIsThatOfItsReference(t *testing.T) {
-	e := &v1alpha1.CatalogImage{ObjectMeta: metav1.ObjectMeta{Namespace: "radar", Name: "mine"}, Spec: v1alpha1.CatalogImageSpec{Image: "quay.io/acme/autosd:1"}}
+	e := &v1alpha1.CatalogImage{ObjectMeta: metav1.ObjectMeta{Namespace: "radar", Name: "mine", UID: "mine-1"}, Spec: v1alpha1.CatalogImageSpec{Image: "quay.io/acme/autosd:1"}}
 	ref, err := e.Spec.Reference()
 	require.NoError(t, err)
 	assert.Equal(t, mine, For(e, ref))

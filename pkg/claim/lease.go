@@ -7,13 +7,14 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog"
 )
 
-// What a claim looks like as a Lease. The labels serve the keeper, the annotations people.
+// What a claim looks like as a Lease. Only its name, holder, state and UID decide anything.
 const (
-	// HolderLabel holds a hash of the holder's namespace and name.
+	// HolderLabel holds a hash of the holder's namespace and name, which may be longer than a label value.
 	HolderLabel = catalog.GroupName + "/holder"
 	// StateLabel is "pending" or "adopted".
 	StateLabel = catalog.GroupName + "/claim"
@@ -21,7 +22,12 @@ const (
 	NamespaceAnnotation = catalog.GroupName + "/namespace"
 	// IdentityAnnotation holds the identity of the image.
 	IdentityAnnotation = catalog.GroupName + "/identity"
+	// UIDAnnotation holds the UID of the entry whose admission took the claim; "" when several did.
+	UIDAnnotation = catalog.GroupName + "/uid"
 )
+
+// Selector matches the leases that are claims.
+const Selector = StateLabel
 
 type state string
 
@@ -33,15 +39,34 @@ const (
 func (k *Keeper) write(lease *coordinationv1.Lease, claim Claim, to state) {
 	acquired := metav1.NewMicroTime(k.now())
 	lease.Labels = map[string]string{
-		HolderLabel: holderHash(claim.Namespace, claim.Holder),
+		HolderLabel: HolderKey(types.NamespacedName{Namespace: claim.Namespace, Name: claim.Holder}),
 		StateLabel:  string(to),
 	}
 	lease.Annotations = map[string]string{
 		NamespaceAnnotation: claim.Namespace,
 		IdentityAnnotation:  claim.Identity,
+		UIDAnnotation:       string(claim.UID),
 	}
 	lease.Spec = coordinationv1.LeaseSpec{HolderIdentity: &claim.Holder, AcquireTime: &acquired}
 }
+
+// Holder is the entry that has the claim, as the lease says.
+func Holder(lease *coordinationv1.Lease) types.NamespacedName {
+	return types.NamespacedName{Namespace: lease.Annotations[NamespaceAnnotation], Name: holder(lease)}
+}
+
+// HolderKey is the value of HolderLabel for an entry.
+func HolderKey(entry types.NamespacedName) string { return hash(entry.Namespace, entry.Name)[:32] }
+
+// InOrder says whether the claim is adopted, and the lease says so in every place.
+func (c Claim) InOrder(lease *coordinationv1.Lease) bool {
+	holder := types.NamespacedName{Namespace: c.Namespace, Name: c.Holder}
+	return IsAdopted(lease) && Holder(lease) == holder && lease.Labels[HolderLabel] == HolderKey(holder) &&
+		lease.Annotations[IdentityAnnotation] == c.Identity
+}
+
+// IsAdopted says whether the write that the claim was taken for has been seen stored.
+func IsAdopted(lease *coordinationv1.Lease) bool { return lease.Labels[StateLabel] == string(adopted) }
 
 func holder(lease *coordinationv1.Lease) string {
 	if lease.Spec.HolderIdentity == nil {
@@ -50,7 +75,10 @@ func holder(lease *coordinationv1.Lease) string {
 	return *lease.Spec.HolderIdentity
 }
 
-func isAdopted(lease *coordinationv1.Lease) bool { return lease.Labels[StateLabel] == string(adopted) }
+// UID of the entry whose admission took the claim; "" when it is not known, or several took it.
+func UID(lease *coordinationv1.Lease) types.UID {
+	return types.UID(lease.Annotations[UIDAnnotation])
+}
 
 // HeldError says that another entry of the namespace is of the same image.
 type HeldError struct {

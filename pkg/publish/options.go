@@ -98,7 +98,7 @@ func (o *Options) stated() v1alpha1.CatalogImageSpec {
 	return v1alpha1.CatalogImageSpec{
 		DisplayName: o.DisplayName,
 		Tags:        unique(o.Tags),
-		Series:      o.Series,
+		Series:      v1alpha1.Facet(o.Series),
 		Channel:     v1alpha1.Facet(o.Channel),
 		Metadata: v1alpha1.ImageMetadata{
 			Architecture:  v1alpha1.Facet(o.Architecture),

@@ -341,6 +341,7 @@ func TestPublishWaits(t *testing.T) {
 			entry.GetConditionSet().Manage(&entry.Status).InitializeConditions()
 			entry.Status.ObservedGeneration = entry.Generation
 			entry.Status.MarkUnique()
+			entry.Status.MarkNoPolicy()
 			verdict(&entry.Status)
 		}
 	}
@@ -356,7 +357,7 @@ func TestPublishWaits(t *testing.T) {
 		"at once":  {"Ready", 1, resolved, 0, v1alpha1.PhaseAvailable, ""},
 		"later":    {"Resolved", 2, resolved, 0, v1alpha1.PhaseAvailable, ""},
 		"does not": {"Ready", 1, judge(func(s *v1alpha1.CatalogImageStatus) { s.MarkUnresolved("NotFound", "no such image") }), publish.ExitRefused, v1alpha1.PhaseFailed, "is not Ready: NotFound: no such image"},
-		"unknown": {"Resolved", 1, judge(func(s *v1alpha1.CatalogImageStatus) { s.MarkResolvedUnknown("Throttled", "too many requests") }),
+		"unknown": {"Resolved", 1, judge(func(s *v1alpha1.CatalogImageStatus) { s.MarkOutage("Throttled", "too many requests", time.Now()) }),
 			publish.ExitUndecided, v1alpha1.PhaseVerifying, "Resolved was Unknown at last: Throttled: too many requests"},
 		"stale": {"Ready", 1, func(entry *v1alpha1.CatalogImage) { resolved(entry); entry.Status.ObservedGeneration = 0 },
 			publish.ExitUndecided, v1alpha1.PhasePending, "the controller has not looked at the entry yet"},

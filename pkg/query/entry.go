@@ -9,7 +9,7 @@ import (
 
 // key is the place of an entry in the listing: newest first, then by namespace and name. Two entries never share one.
 type key struct {
-	published       int64 // Unix seconds, which is all that metadata.creationTimestamp has
+	published       int64 // Unix seconds, which is all that an entry says
 	namespace, name string
 }
 
@@ -56,7 +56,7 @@ func newEntry(image *v1alpha1.CatalogImage) *entry {
 }
 
 func keyOf(image *v1alpha1.CatalogImage) key {
-	return key{published: image.CreationTimestamp.Unix(), namespace: image.Namespace, name: image.Name}
+	return key{published: image.PublishedAt().Unix(), namespace: image.Namespace, name: image.Name}
 }
 
 // json gives the object of a single entry: the listing's fields and the detail.

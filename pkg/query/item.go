@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -47,7 +46,7 @@ type Item struct {
 
 	SizeBytes     int64  `json:"sizeBytes"`
 	CreatedAt     string `json:"createdAt,omitempty"` // when the image was built
-	PublishedAt   string `json:"publishedAt"`         // when the entry was made
+	PublishedAt   string `json:"publishedAt"`         // when the entry was first made, here or where it was restored from
 	LastCheckedAt string `json:"lastCheckedAt,omitempty"`
 }
 
@@ -96,10 +95,10 @@ func newItem(image *v1alpha1.CatalogImage) *Item {
 
 		SizeBytes:     status.SizeBytes,
 		CreatedAt:     timeOf(status.CreatedAt),
-		PublishedAt:   timeOf(&image.CreationTimestamp),
+		PublishedAt:   timeOf(&metav1.Time{Time: image.PublishedAt()}),
 		LastCheckedAt: timeOf(status.LastCheckedAt),
 	}
-	item.Series = cmp.Or(spec.Series, repositoryOf(spec.Image))
+	item.Series = cmp.Or(string(spec.Series), repositoryOf(spec.Image))
 	if found := repositoryOf(status.Image); found != "" && status.Digest != "" {
 		item.PinnedRef = found + "@" + status.Digest // as found together: the spec may have changed since
 	}
@@ -109,7 +108,8 @@ func newItem(image *v1alpha1.CatalogImage) *Item {
 
 // repositoryOf is the canonical repository of a reference; "" for one that does not parse, as its entry says itself.
 func repositoryOf(reference string) string {
-	ref, err := name.ParseReference(reference)
+	spec := v1alpha1.CatalogImageSpec{Image: reference}
+	ref, err := spec.Reference()
 	if err != nil {
 		return ""
 	}

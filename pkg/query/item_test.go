@@ -63,6 +63,26 @@ func TestAnEntryThatNoWebhookCheckedIsListed(t *testing.T) {
 	assert.Empty(t, item.Series)
 }
 
+// An entry that was restored, here or in another cluster, keeps its place in the listing.
+func TestAnEntryIsListedByWhenItWasPublished(t *testing.T) {
+	restored := image("team-a", "restored", 60)
+	restored.Annotations = map[string]string{v1alpha1.PublishedAtAnnotation: "2026-03-01T12:05:00Z"}
+	before, after := newEntry(image("team-a", "before", 4)), newEntry(image("team-a", "after", 6))
+
+	entry := newEntry(restored)
+	assert.Equal(t, "2026-03-01T12:05:00Z", newItem(restored).PublishedAt)
+	assert.True(t, after.before(entry.key))
+	assert.True(t, entry.before(before.key))
+}
+
+func TestTheSeriesOfAnEntryThatDeclaresNoneIsItsCanonicalRepository(t *testing.T) {
+	short := image("team-a", "nginx", 0)
+	for _, spelling := range []string{"nginx:1", "DOCKER.IO:443/library/nginx@" + digest} {
+		short.Spec.Image = spelling
+		assert.Equal(t, "index.docker.io/library/nginx", newItem(short).Series, spelling)
+	}
+}
+
 func TestDetailAddsLayersAndConditions(t *testing.T) {
 	detailed := image("team-a", "autosd", 0, unready("NotFound", "gone"))
 	detailed.Status.Layers = []v1alpha1.Layer{{Digest: digest, MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", SizeBytes: 7}}

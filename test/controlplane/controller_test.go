@@ -3,13 +3,15 @@
 package controlplane
 
 import (
+	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/random"
@@ -86,27 +88,15 @@ func TestADeletedImageMakesTheEntryUnavailable(t *testing.T) {
 }
 
 func TestClaimsAreReleasedWithTheirEntry(t *testing.T) {
-	leases := kube.CoordinationV1().Leases(systemNamespace)
 	namespace := newNamespace(t)
 	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-	held := func() int {
-		list, err := leases.List(t.Context(), metav1.ListOptions{})
-		require.NoError(t, err)
-		n := 0
-		for _, lease := range list.Items {
-			if lease.Annotations["imagecatalog.dev/namespace"] == namespace {
-				n++
-			}
-		}
-		return n
-	}
 	_, err := entries.Create(t.Context(), newEntry("held", "quay.io/acme/autosd:1"), metav1.CreateOptions{})
 	require.NoError(t, err)
-	assert.Equal(t, 1, held())
+	assert.Len(t, claimsIn(t, namespace), 1)
 	waitForCondition(t, entries, "held", v1alpha1.ConditionUnique, corev1.ConditionTrue)
 
 	require.NoError(t, entries.Delete(t.Context(), "held", metav1.DeleteOptions{}))
-	assert.Eventually(t, func() bool { return held() == 0 }, patience, 50*time.Millisecond)
+	assert.Eventually(t, func() bool { return len(claimsIn(t, namespace)) == 0 }, patience, pause)
 }
 
 // change updates an entry, again when the controller has written its status meanwhile.
@@ -132,9 +122,49 @@ func waitForCondition(t *testing.T, entries catalogclient.CatalogImageInterface,
 		require.NoError(t, err)
 		found := entry.Status.GetCondition(condition)
 		return entry.Status.ObservedGeneration == entry.Generation && found != nil && found.Status == want
-	}, patience, 50*time.Millisecond)
+	}, patience, pause)
 	if !ok {
 		t.Fatalf("%s never was %s; the status: %+v", condition, want, entry.Status)
 	}
 	return entry
+}
+
+// The secret that an entry names is read with the controller's own permissions, as is that of its service account.
+func TestAPrivateImageIsReadWithTheEntrysSecrets(t *testing.T) {
+	const user, password = "robot", "s3cret"
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="private"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	image, err := random.Image(512, 1)
+	require.NoError(t, err)
+	ref, err := name.ParseReference(host + "/acme/private:1")
+	require.NoError(t, err)
+	require.NoError(t, remote.Write(ref, image, remote.WithAuth(&authn.Basic{Username: user, Password: password})))
+
+	namespace := newNamespace(t)
+	_, err = kube.CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "pull"},
+		Type:       corev1.SecretTypeDockerConfigJson,
+		StringData: map[string]string{corev1.DockerConfigJsonKey: fmt.Sprintf(`{"auths": {%q: {"username": %q, "password": %q}}}`, host, user, password)},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = kube.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{
+		ObjectMeta:       metav1.ObjectMeta{Name: "puller"},
+		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "pull"}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	entry := newEntry("private", ref.Name())
+	entry.Spec.ServiceAccountName = "puller"
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
+	_, err = entries.Create(t.Context(), entry, metav1.CreateOptions{})
+	require.NoError(t, err)
+	waitForCondition(t, entries, "private", apis.ConditionReady, corev1.ConditionTrue)
 }

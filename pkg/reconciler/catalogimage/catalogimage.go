@@ -38,10 +38,15 @@ type Registry interface {
 	Describe(context.Context, name.Reference, authn.Keychain) (*registry.Description, error)
 }
 
-// Claims keep entries unique; the errors are those of claim.Keeper.
+// Claims keep entries unique; the errors are those of claim.Keeper. A duration above zero is when to ask again.
 type Claims interface {
-	Adopt(context.Context, claim.Claim) error
-	ReleaseAll(ctx context.Context, namespace, entry, keep string) error
+	Adopt(context.Context, claim.Claim) (time.Duration, error)
+	Release(ctx context.Context, entry types.NamespacedName, keep string) (time.Duration, error)
+}
+
+// Labels make entries findable by what the registry told.
+type Labels interface {
+	Align(context.Context, *v1alpha1.CatalogImage) error
 }
 
 // Keychains open registries for an entry.
@@ -54,6 +59,7 @@ type Reconciler struct {
 	registry  Registry
 	keychains Keychains
 	claims    Claims
+	labels    Labels
 	now       func() time.Time
 }
 
@@ -62,21 +68,23 @@ var (
 	_ reconciler.OnDeletionInterface   = (*Reconciler)(nil)
 )
 
-// ReconcileKind checks an entry when a check is due, and asks to be called again when the next one is.
+// ReconcileKind brings the claim and the labels of an entry in order and checks it when a check is due. It asks to be
+// called again when the next one is.
 func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
-	if wait := r.untilDue(entry); wait > 0 {
-		return controller.NewRequeueAfter(wait)
-	}
 	defer func() { entry.Status.Phase = entry.Status.DerivePhase() }()
+	labelled := r.labels.Align(ctx, entry)
+	entry.Status.MarkPublished(entry)
 	ref, err := entry.Spec.Reference()
 	if err != nil {
 		entry.Status.MarkUnresolved("InvalidReference", err.Error())
-		return nil // only a changed spec can mend it
+		return labelled // only a changed spec can mend it
 	}
 	entry.Status.MarkImage(ref.Name())
 	uniqueAgain, err := r.judgeUnique(ctx, entry, ref)
 	resolvedAgain := r.judgeResolved(ctx, entry, ref)
-	if err != nil {
+	entry.Status.MarkNoPolicy()
+	judgeMetadata(entry)
+	if err := errors.Join(labelled, err); err != nil {
 		return err
 	}
 	return controller.NewRequeueAfter(min(uniqueAgain, resolvedAgain))
@@ -84,19 +92,22 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogI
 
 // ObserveDeletion releases what a deleted entry held.
 func (r *Reconciler) ObserveDeletion(ctx context.Context, key types.NamespacedName) error {
-	return r.claims.ReleaseAll(ctx, key.Namespace, key.Name, "")
+	again, err := r.claims.Release(ctx, key, "")
+	if err != nil || again == 0 {
+		return err
+	}
+	return controller.NewRequeueAfter(again)
 }
 
-// untilDue is how long the last verdict stands: none for a changed spec, or when the verdict is not one to stand on.
+// untilDue is how long the registry's last verdict stands: not at all for a changed spec, or when there is none.
 func (r *Reconciler) untilDue(entry *v1alpha1.CatalogImage) time.Duration {
 	status := &entry.Status
-	definite := !status.GetCondition(v1alpha1.ConditionResolved).IsUnknown() &&
-		!status.GetCondition(v1alpha1.ConditionUnique).IsUnknown()
-	if !definite || changed(entry) || status.LastCheckedAt == nil {
+	resolved, fresh := status.GetCondition(v1alpha1.ConditionResolved), status.GetCondition(v1alpha1.ConditionFresh)
+	if resolved.IsUnknown() || !fresh.IsTrue() || changed(entry) || status.LastCheckedAt == nil {
 		return 0
 	}
 	again := entry.Spec.Interval()
-	if !status.GetCondition(v1alpha1.ConditionReady).IsTrue() {
+	if !resolved.IsTrue() {
 		again = secondLook(again)
 	}
 	return status.LastCheckedAt.Add(again).Sub(r.now())
@@ -112,38 +123,38 @@ func (r *Reconciler) judgeUnique(ctx context.Context, entry *v1alpha1.CatalogIma
 	wanted, interval := claim.For(entry, ref), entry.Spec.Interval()
 	var held *claim.HeldError
 	var pending *claim.PendingError
-	err := r.claims.Adopt(ctx, wanted)
-	if err == nil {
-		err = r.releaseOthers(ctx, entry, wanted)
-	}
+	adoptAgain, err := r.claims.Adopt(ctx, wanted)
 	switch {
-	case err == nil:
-		entry.Status.MarkUnique()
-		return interval, nil
 	case errors.As(err, &held):
 		entry.Status.MarkDuplicate(held.By)
 		return secondLook(interval), nil
 	case errors.As(err, &pending):
 		entry.Status.MarkUniquePending(pending.Error())
 		return pending.RetryAfter, nil
-	default:
+	case err != nil:
 		entry.Status.MarkUniqueUnknown(err.Error())
 		return 0, err
 	}
+	entry.Status.MarkUnique()
+	releaseAgain, err := r.claims.Release(ctx, types.NamespacedName{Namespace: entry.Namespace, Name: entry.Name}, wanted.Identity)
+	return soonest(interval, adoptAgain, releaseAgain), err
 }
 
-// releaseOthers gives up the claims on images that the entry was of before. It has none when it is new, or when it has
-// not changed since it was found unique.
-func (r *Reconciler) releaseOthers(ctx context.Context, entry *v1alpha1.CatalogImage, keep claim.Claim) error {
-	settled := !changed(entry) && entry.Status.GetCondition(v1alpha1.ConditionUnique).IsTrue()
-	if settled || entry.Status.ObservedGeneration == 0 {
-		return nil
+// soonest of an interval and of durations of which zero means never.
+func soonest(interval time.Duration, others ...time.Duration) time.Duration {
+	for _, other := range others {
+		if other > 0 {
+			interval = min(interval, other)
+		}
 	}
-	return r.claims.ReleaseAll(ctx, entry.Namespace, entry.Name, keep.Identity)
+	return interval
 }
 
-// judgeResolved asks the registry about the image. It returns when to ask again.
+// judgeResolved asks the registry about the image if that is due. It returns when to ask again.
 func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogImage, ref name.Reference) time.Duration {
+	if wait := r.untilDue(entry); wait > 0 {
+		return wait
+	}
 	status, interval := &entry.Status, entry.Spec.Interval()
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -155,7 +166,7 @@ func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogI
 		status.MarkUnresolved(string(reason), err.Error())
 		interval = secondLook(interval)
 	default:
-		status.MarkResolvedUnknown(cmp.Or(string(reason), "NotAsked"), err.Error())
+		status.MarkOutage(cmp.Or(string(reason), "NotAsked"), err.Error(), r.now())
 		return retryInterval
 	}
 	status.MarkChecked(r.now())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	rtesting "knative.dev/pkg/reconciler/testing"
 
@@ -24,7 +25,7 @@ func TestFirstCheck(t *testing.T) {
 			after:    entry(observed, resolved, unique, describedSingle(digestA), checked(0), phase(v1alpha1.PhaseAvailable)),
 			again:    interval,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"a pinned entry": {
 			before:   entry(pinned),
@@ -32,7 +33,7 @@ func TestFirstCheck(t *testing.T) {
 			after:    entry(pinned, observed, resolved, unique, describedSingle(digestA), checked(0), phase(v1alpha1.PhaseAvailable)),
 			again:    interval,
 			asked:    []string{"describe quay.io/acme/autosd@" + digestA},
-			claimed:  []string{"adopt quay.io/acme/autosd@" + digestA + " for " + key},
+			claimed:  []string{"adopt quay.io/acme/autosd@" + digestA + " for " + key, "release all of " + key + " but quay.io/acme/autosd@" + digestA},
 		},
 		"an index has platforms and no layers": {
 			before:   entry(),
@@ -40,17 +41,18 @@ func TestFirstCheck(t *testing.T) {
 			after:    entry(observed, resolved, unique, describedIndex(digestA), checked(0), phase(v1alpha1.PhaseAvailable)),
 			again:    interval,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"an artifact may have no date, layer or platform": {
 			before:   entry(),
 			registry: fakeRegistry{image: artifact},
 			after: entry(observed, resolved, unique, checked(0), phase(v1alpha1.PhaseAvailable), func(i *v1alpha1.CatalogImage) {
 				i.Status.Digest, i.Status.MediaType, i.Status.ArtifactType, i.Status.SizeBytes = digestA, artifact.MediaType, artifact.ArtifactType, 5
+				i.Status.MarkMetadataMatches()
 			}),
 			again:   interval,
 			asked:   []string{"describe " + reference},
-			claimed: []string{adopts},
+			claimed: []string{adopts, releases},
 		},
 		"an interval of its own": {
 			before:   entry(every(5 * time.Minute)),
@@ -58,24 +60,53 @@ func TestFirstCheck(t *testing.T) {
 			after:    entry(every(5*time.Minute), observed, resolved, unique, describedSingle(digestA), checked(0), phase(v1alpha1.PhaseAvailable)),
 			again:    5 * time.Minute,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"a reference that is none": {
 			before: entry(image("UPPER/case:1")),
 			after: entry(image("UPPER/case:1"), observed, phase(v1alpha1.PhaseFailed), func(i *v1alpha1.CatalogImage) {
-				i.Status.MarkUnresolved("InvalidReference", "parsing spec.image: could not parse reference: UPPER/case:1")
+				i.Status.Conditions = nil
+				i.GetConditionSet().Manage(&i.Status).InitializeConditions()
+				i.Status.MarkUnresolved("InvalidReference", reasonOf(t, "UPPER/case:1"))
 			}),
 		},
 	})
 }
 
+// reasonOf is why a reference is none.
+func reasonOf(t *testing.T, image string) string {
+	t.Helper()
+	_, err := (&v1alpha1.CatalogImageSpec{Image: image}).Reference()
+	require.Error(t, err)
+	return err.Error()
+}
+
 func TestWhenNothingIsDue(t *testing.T) {
-	reconcileAll(t, map[string]*row{
+	rows := map[string]*row{
 		"checked lately":         {before: available(sinceChecked), again: interval - sinceChecked},
 		"found absent lately":    {before: entry(observed, unresolved(registry.NotFound), unique, checked(time.Minute), phase(v1alpha1.PhaseFailed)), again: sooner - time.Minute},
-		"a duplicate of lately":  {before: available(time.Minute, duplicateOf("other"), phase(v1alpha1.PhaseFailed)), again: sooner - time.Minute},
 		"an interval of its own": {before: available(sinceChecked, every(11*time.Minute)), again: time.Minute},
-	})
+		"a claim that cannot be adopted yet": {
+			before: available(sinceChecked), claims: fakeClaims{adoptingAgain: 40 * time.Second}, again: 40 * time.Second,
+		},
+		"a claim that cannot be released yet": {
+			before: available(sinceChecked), claims: fakeClaims{releasingAgain: 50 * time.Second, adoptingAgain: time.Minute}, again: 50 * time.Second,
+		},
+		"the other of two duplicates went": {
+			before: available(time.Minute, duplicateOf("other"), phase(v1alpha1.PhaseFailed)),
+			after:  available(time.Minute),
+			again:  interval - time.Minute,
+		},
+		"a claim that was pending has its time": {
+			before: available(sinceChecked, uniquePending(&claim.PendingError{By: "other"}), phase(v1alpha1.PhaseUnavailable)),
+			after:  available(sinceChecked),
+			again:  interval - sinceChecked,
+		},
+	}
+	for _, r := range rows {
+		r.claimed = []string{adopts, releases} // which costs nothing when claims are in order
+	}
+	reconcileAll(t, rows)
 }
 
 func TestRecheck(t *testing.T) {
@@ -87,7 +118,7 @@ func TestRecheck(t *testing.T) {
 			after:    available(0),
 			again:    interval,
 			asked:    []string{"head " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"a tag that moved is described": {
 			before:   available(interval),
@@ -95,7 +126,7 @@ func TestRecheck(t *testing.T) {
 			after:    available(0, describedSingle(digestB)),
 			again:    interval,
 			asked:    []string{"head " + reference, "describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"an index in place of an image": {
 			before:   available(interval),
@@ -103,7 +134,7 @@ func TestRecheck(t *testing.T) {
 			after:    available(0, describedIndex(digestB)),
 			again:    interval,
 			asked:    []string{"head " + reference, "describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"a changed spec is checked at once, and other claims go": {
 			before:   available(sinceChecked, changedSpec),
@@ -127,15 +158,23 @@ func TestRecheck(t *testing.T) {
 			after:    available(0),
 			again:    interval,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
+		},
+		"in an outage's grace it does not wait for the interval": {
+			before:   available(sinceChecked, outage("Throttled", "later", time.Minute)),
+			registry: fakeRegistry{image: single(digestA)},
+			after:    available(0),
+			again:    interval,
+			asked:    []string{"head " + reference},
+			claimed:  []string{adopts, releases},
 		},
 		"after an outage it does not wait for the interval": {
-			before:   available(sinceChecked, resolvedUnknown("Throttled", "later"), phase(v1alpha1.PhaseUnavailable)),
+			before:   available(sinceChecked, outage("Throttled", "later", v1alpha1.OutageGrace), phase(v1alpha1.PhaseUnavailable)),
 			registry: fakeRegistry{image: single(digestA)},
 			after:    available(0),
 			again:    interval,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 		"a status without the time of its check": {
 			before:   available(0, func(i *v1alpha1.CatalogImage) { i.Status.LastCheckedAt = nil }),
@@ -143,7 +182,7 @@ func TestRecheck(t *testing.T) {
 			after:    available(0),
 			again:    interval,
 			asked:    []string{"head " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		},
 	})
 }
@@ -157,7 +196,7 @@ func TestDefiniteAnswers(t *testing.T) {
 			after:    entry(observed, unresolved(reason), unique, checked(0), phase(v1alpha1.PhaseFailed)),
 			again:    sooner,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		}
 		rows["resolved before, "+string(reason)] = &row{
 			before:   available(interval),
@@ -165,7 +204,7 @@ func TestDefiniteAnswers(t *testing.T) {
 			after:    available(0, unresolved(reason), phase(v1alpha1.PhaseUnavailable)), // what it was is kept
 			again:    sooner,
 			asked:    []string{"head " + reference},
-			claimed:  []string{adopts},
+			claimed:  []string{adopts, releases},
 		}
 	}
 	reconcileAll(t, rows)
@@ -174,42 +213,105 @@ func TestDefiniteAnswers(t *testing.T) {
 func TestNoAnswer(t *testing.T) {
 	rows := map[string]*row{}
 	for _, reason := range []registry.Reason{registry.Unauthorized, registry.Forbidden, registry.Throttled, registry.TLSError, registry.RegistryUnavailable} {
-		unknown := resolvedUnknown(string(reason), answer(reason).Error())
+		begins := outage(string(reason), answer(reason).Error(), 0)
 		rows["never resolved, "+string(reason)] = &row{
 			before:   entry(),
 			registry: fakeRegistry{err: answer(reason)},
-			after:    entry(observed, unknown, unique, phase(v1alpha1.PhaseVerifying)),
+			after:    entry(observed, unique, begins, phase(v1alpha1.PhaseVerifying)),
 			again:    retryInterval,
 			asked:    []string{"describe " + reference},
-			claimed:  []string{adopts},
 		}
 		rows["resolved before, "+string(reason)] = &row{
 			before:   available(interval),
 			registry: fakeRegistry{err: answer(reason)},
-			after:    available(interval, unknown, phase(v1alpha1.PhaseUnavailable)), // and the time of the last answer
+			after:    available(interval, begins), // the verdict and its time stay
 			again:    retryInterval,
 			asked:    []string{"head " + reference},
-			claimed:  []string{adopts},
+		}
+		lasting := outage(string(reason), answer(reason).Error(), v1alpha1.OutageGrace)
+		rows["resolved before the grace, "+string(reason)] = &row{
+			before:   available(2*interval, outageBegan(v1alpha1.OutageGrace)),
+			registry: fakeRegistry{err: answer(reason)},
+			after:    available(2*interval, lasting, phase(v1alpha1.PhaseUnavailable)),
+			again:    retryInterval,
+			asked:    []string{"head " + reference},
 		}
 	}
 	unreadable := errors.New("reading the pull secrets of radar/autosd: forbidden")
 	rows["the pull secrets cannot be read"] = &row{
 		before:    entry(),
 		keychains: fakeKeychains{unreadable},
-		after:     entry(observed, resolvedUnknown("NotAsked", unreadable.Error()), unique, phase(v1alpha1.PhaseVerifying)),
+		after:     entry(observed, unique, outage("NotAsked", unreadable.Error(), 0), phase(v1alpha1.PhaseVerifying)),
 		again:     retryInterval,
-		claimed:   []string{adopts},
 	}
 	rows["an error of unknown origin"] = &row{
 		before:   entry(),
 		registry: fakeRegistry{err: context.DeadlineExceeded},
-		after:    entry(observed, resolvedUnknown("NotAsked", "context deadline exceeded"), unique, phase(v1alpha1.PhaseVerifying)),
+		after:    entry(observed, unique, outage("NotAsked", "context deadline exceeded", 0), phase(v1alpha1.PhaseVerifying)),
 		again:    retryInterval,
 		asked:    []string{"describe " + reference},
-		claimed:  []string{adopts},
+	}
+	for _, r := range rows {
+		r.claimed = []string{adopts, releases}
 	}
 	assert.LessOrEqual(t, retryInterval, 30*time.Second)
 	reconcileAll(t, rows)
+}
+
+// outageBegan is an outage within its grace, so that the verdicts stand.
+func outageBegan(ago time.Duration) option {
+	return func(i *v1alpha1.CatalogImage) { i.Status.MarkOutage("Throttled", "later", now.Add(-ago)) }
+}
+
+func TestMetadata(t *testing.T) {
+	declaring := func(m v1alpha1.ImageMetadata) option {
+		return func(i *v1alpha1.CatalogImage) { i.Spec.Metadata = m }
+	}
+	contradicted := func(message string) option {
+		return func(i *v1alpha1.CatalogImage) { i.Status.MarkMetadataContradicted(message) }
+	}
+	rows := map[string]*row{}
+	for title, test := range map[string]struct {
+		declared v1alpha1.ImageMetadata
+		image    *registry.Description
+		status   option
+		message  string // "" when nothing is contradicted
+	}{
+		"as declared":                {v1alpha1.ImageMetadata{Architecture: "aarch64", OS: "linux", Variant: "v8", Distro: "autosd"}, single(digestA), describedSingle(digestA), ""},
+		"one of an index":            {v1alpha1.ImageMetadata{Architecture: "amd64"}, index(digestA), describedIndex(digestA), ""},
+		"another architecture":       {v1alpha1.ImageMetadata{Architecture: "riscv64"}, index(digestA), describedIndex(digestA), "metadata.architecture is riscv64, but the image has amd64, arm64"},
+		"another system and variant": {v1alpha1.ImageMetadata{OS: "qnx", Variant: "v7"}, single(digestA), describedSingle(digestA), "metadata.os is qnx, but the image has linux; metadata.variant is v7, but the image has v8"},
+	} {
+		after := []option{declaring(test.declared), observed, resolved, unique, test.status, checked(0), phase(v1alpha1.PhaseAvailable)}
+		if test.message != "" {
+			after = append(after, contradicted(test.message)) // and the entry is Ready all the same
+		}
+		rows[title] = &row{
+			before:   entry(declaring(test.declared)),
+			registry: fakeRegistry{image: test.image},
+			after:    entry(after...),
+			again:    interval,
+			asked:    []string{"describe " + reference},
+			claimed:  []string{adopts, releases},
+		}
+	}
+	reconcileAll(t, rows)
+}
+
+func TestLabelsThatCannotBeAligned(t *testing.T) {
+	down := errors.New("connection refused")
+	reconcileAll(t, map[string]*row{
+		"the check goes on": {
+			before:   entry(),
+			labels:   fakeLabels{err: down},
+			registry: fakeRegistry{image: single(digestA)},
+			after:    available(0),
+			err:      down,
+			asked:    []string{"describe " + reference},
+			claimed:  []string{adopts, releases},
+			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "InternalError", "connection refused")},
+		},
+	})
 }
 
 func TestClaims(t *testing.T) {
@@ -237,23 +339,14 @@ func TestClaims(t *testing.T) {
 			asked:    []string{"head " + reference},
 			claimed:  []string{adopts},
 		},
-		"a claim that was pending is judged when its time has come": {
-			before:   available(sinceChecked, uniquePending(pending), phase(v1alpha1.PhaseUnavailable)),
-			registry: found,
-			after:    available(0),
-			again:    interval,
-			asked:    []string{"head " + reference},
-			claimed:  []string{adopts, releases},
-		},
 		"the registry is retried before a claim that is pending for longer": {
 			before:   entry(),
 			registry: fakeRegistry{err: answer(registry.Throttled)},
 			claims:   fakeClaims{adopting: longer},
-			after: entry(observed, uniquePending(longer),
-				resolvedUnknown("Throttled", answer(registry.Throttled).Error()), phase(v1alpha1.PhaseVerifying)),
-			again:   retryInterval,
-			asked:   []string{"describe " + reference},
-			claimed: []string{adopts},
+			after:    entry(observed, uniquePending(longer), outage("Throttled", answer(registry.Throttled).Error(), 0), phase(v1alpha1.PhaseVerifying)),
+			again:    retryInterval,
+			asked:    []string{"describe " + reference},
+			claimed:  []string{adopts},
 		},
 		"the claim cannot be read": {
 			before:   available(interval),
@@ -269,19 +362,11 @@ func TestClaims(t *testing.T) {
 			before:   available(sinceChecked, changedSpec),
 			registry: found,
 			claims:   fakeClaims{releasing: down},
-			after:    available(0, changedSpec, observed, uniqueUnknown("connection refused"), phase(v1alpha1.PhaseUnavailable)),
+			after:    available(0, changedSpec, observed),
 			err:      down,
 			asked:    []string{"describe " + reference},
 			claimed:  []string{adopts, releases},
 			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "InternalError", "connection refused")},
-		},
-		"they are released at the next check": {
-			before:   available(0, uniqueUnknown("connection refused"), phase(v1alpha1.PhaseUnavailable)),
-			registry: found,
-			after:    available(0),
-			again:    interval,
-			asked:    []string{"head " + reference},
-			claimed:  []string{adopts, releases},
 		},
 	})
 }
@@ -290,6 +375,7 @@ func TestAnEntryThatIsGone(t *testing.T) {
 	down := errors.New("connection refused")
 	reconcileAll(t, map[string]*row{
 		"its claims go":                 {claimed: []string{"release all of " + key}},
+		"its claims cannot go yet":      {claims: fakeClaims{releasingAgain: 40 * time.Second}, claimed: []string{"release all of " + key}, again: 40 * time.Second},
 		"its claims cannot be released": {claims: fakeClaims{releasing: down}, claimed: []string{"release all of " + key}, err: down},
 	})
 }

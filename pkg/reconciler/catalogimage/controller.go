@@ -2,6 +2,7 @@ package catalogimage
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/client-go/tools/cache"
@@ -10,9 +11,9 @@ import (
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection"
 	"knative.dev/pkg/logging"
+	pkgreconciler "knative.dev/pkg/reconciler"
 	"knative.dev/pkg/system"
 
-	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/claim"
 	catalogclient "imagecatalog.dev/catalog/pkg/client/injection/client"
 	informer "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage"
@@ -25,35 +26,39 @@ const concurrency = 16
 // NewController returns the constructor of the controller that asks registry about the entries.
 func NewController(registry Registry) injection.ControllerConstructor {
 	return func(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-		kube := kubeclient.Get(ctx)
-		impl := catalogimagereconciler.NewImpl(ctx, &Reconciler{
+		kube, catalog := kubeclient.Get(ctx), catalogclient.Get(ctx).ImagecatalogV1alpha1()
+		entries, leases, gone := informer.Get(ctx).Informer(), newLeaseInformer(kube, system.Namespace()), newDeparted(time.Now)
+		reconciler := &Reconciler{
 			registry:  registry,
 			keychains: pullSecrets{kube},
-			claims: claim.NewKeeper(kube.CoordinationV1().Leases(system.Namespace()),
-				claim.LiveEntries(catalogclient.Get(ctx).ImagecatalogV1alpha1())),
-			now: time.Now,
+			claims: &cachedClaims{
+				Keeper:    claim.NewKeeper(kube.CoordinationV1().Leases(system.Namespace()), claim.LiveEntries(catalog)),
+				leases:    leases.GetIndexer(),
+				namespace: system.Namespace(),
+				departed:  gone,
+			},
+			labels: labelPatches{catalog},
+			now:    time.Now,
+		}
+		var claims claimEvents
+		impl := catalogimagereconciler.NewImpl(ctx, reconciler, func(impl *controller.Impl) controller.Options {
+			claims = claimEvents{impl, entries.GetIndexer(), gone}
+			return controller.Options{PromoteFunc: func(pkgreconciler.Bucket) { claims.all(leases.GetIndexer()) }}
 		})
 		impl.Concurrency = concurrency
-		if _, err := informer.Get(ctx).Informer().AddEventHandler(enqueueOnIntent(impl)); err != nil {
-			logging.FromContext(ctx).Fatalw("Watching the entries", "error", err)
+		if err := errors.Join(
+			entries.AddIndexers(cache.Indexers{entriesOfLease: byLease}),
+			handle(entries, enqueueOnIntent(impl, gone)),
+			handle(leases, claims.handler()),
+		); err != nil {
+			logging.FromContext(ctx).Fatalw("Watching entries and claims", "error", err)
 		}
+		go leases.RunWithContext(ctx) // knative starts the informers that it makes
 		return impl
 	}
 }
 
-// enqueueOnIntent enqueues an entry when somebody changed it, not when the controller wrote its status: that would
-// ask the registry a second time for nothing. A resync (the same version twice) counts as a change.
-func enqueueOnIntent(impl *controller.Impl) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    impl.Enqueue,
-		DeleteFunc: impl.Enqueue,
-		UpdateFunc: func(before, after any) {
-			was, isEntry := before.(*v1alpha1.CatalogImage)
-			is, stillEntry := after.(*v1alpha1.CatalogImage)
-			statusOnly := isEntry && stillEntry && was.ResourceVersion != is.ResourceVersion && was.Generation == is.Generation
-			if !statusOnly {
-				impl.Enqueue(after)
-			}
-		},
-	}
+func handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) error {
+	_, err := informer.AddEventHandler(handler)
+	return err
 }

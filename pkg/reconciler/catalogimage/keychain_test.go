@@ -36,7 +36,7 @@ func serviceAccount(namespace, account string, secrets ...corev1.LocalObjectRefe
 func secrets(names ...string) option {
 	return func(i *v1alpha1.CatalogImage) {
 		for _, secret := range names {
-			i.Spec.ImagePullSecrets = append(i.Spec.ImagePullSecrets, corev1.LocalObjectReference{Name: secret})
+			i.Spec.ImagePullSecrets = append(i.Spec.ImagePullSecrets, v1alpha1.PullSecret{Name: secret})
 		}
 	}
 }

@@ -7,10 +7,8 @@ import (
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
-// maxLayers bounds the status; an image of more layers than a container runtime mounts (127) lists the first of them.
-const maxLayers = 128
-
-// record writes what the registry described into the status.
+// record writes what the registry described into the status, within the bounds of its schema. The registry layer bounds
+// names as the schema does.
 func record(status *v1alpha1.CatalogImageStatus, d *registry.Description) {
 	status.Digest = d.Digest
 	status.MediaType = d.MediaType
@@ -28,7 +26,7 @@ func record(status *v1alpha1.CatalogImageStatus, d *registry.Description) {
 
 func layers(described []registry.Layer) []v1alpha1.Layer {
 	var layers []v1alpha1.Layer
-	for _, layer := range described[:min(len(described), maxLayers)] {
+	for _, layer := range described[:min(len(described), v1alpha1.MaxLayers)] {
 		layers = append(layers, v1alpha1.Layer{Digest: layer.Digest, MediaType: layer.MediaType, SizeBytes: layer.SizeBytes})
 	}
 	return layers
@@ -36,7 +34,7 @@ func layers(described []registry.Layer) []v1alpha1.Layer {
 
 func platforms(described []registry.Platform) []v1alpha1.Platform {
 	var platforms []v1alpha1.Platform
-	for _, p := range described {
+	for _, p := range described[:min(len(described), v1alpha1.MaxPlatforms)] {
 		platforms = append(platforms, v1alpha1.Platform{
 			Architecture: p.Architecture,
 			OS:           p.OS,

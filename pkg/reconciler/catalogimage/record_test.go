@@ -17,8 +17,11 @@ func TestTheStatusIsBounded(t *testing.T) {
 	for n := range 1000 {
 		many.Layers = append(many.Layers, registry.Layer{Digest: fmt.Sprintf("sha256:%064x", n)})
 	}
+	many.Platforms = make([]registry.Platform, 100)
 	var status v1alpha1.CatalogImageStatus
 	record(&status, many)
+	assert.Len(t, status.Platforms, 64)
+	assert.LessOrEqual(t, registry.MaxNameBytes, v1alpha1.MaxName, "the names that the registry layer lets through fit the schema")
 	assert.EqualValues(t, 1000, status.LayerCount, "all are counted")
 	require.Len(t, status.Layers, 128, "the first are listed")
 	assert.Equal(t, many.Layers[127].Digest, status.Layers[127].Digest)
@@ -27,6 +30,7 @@ func TestTheStatusIsBounded(t *testing.T) {
 func TestNothingOfTheImageBeforeIsLeft(t *testing.T) {
 	before := entry(describedSingle(digestA), func(i *v1alpha1.CatalogImage) { i.Status.ArtifactType = "application/vnd.acme.disk.v1" })
 	record(&before.Status, &registry.Description{Digest: digestB})
+	before.Status.Conditions = nil // which are judged apart
 	assert.Equal(t, v1alpha1.CatalogImageStatus{Digest: digestB}, before.Status)
 }
 

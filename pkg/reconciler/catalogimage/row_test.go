@@ -74,24 +74,36 @@ func (r *fakeRegistry) note(verb string, ref name.Reference, keychain authn.Keyc
 	r.asked = append(r.asked, verb+" "+ref.Name())
 }
 
-// fakeClaims answers with its errors and notes what it is asked.
+// fakeClaims answers with its errors and durations, and notes what it is asked.
 type fakeClaims struct {
-	adopting, releasing error
-	asked               []string
+	adopting, releasing           error
+	adoptingAgain, releasingAgain time.Duration
+	asked                         []string
 }
 
-func (c *fakeClaims) Adopt(_ context.Context, claim claim.Claim) error {
+func (c *fakeClaims) Adopt(_ context.Context, claim claim.Claim) (time.Duration, error) {
 	c.asked = append(c.asked, "adopt "+claim.Identity+" for "+claim.Namespace+"/"+claim.Holder)
-	return c.adopting
+	return c.adoptingAgain, c.adopting
 }
 
-func (c *fakeClaims) ReleaseAll(_ context.Context, namespace, entry, keep string) error {
-	asked := "release all of " + namespace + "/" + entry
+func (c *fakeClaims) Release(_ context.Context, entry types.NamespacedName, keep string) (time.Duration, error) {
+	asked := "release all of " + entry.String()
 	if keep != "" {
 		asked += " but " + keep
 	}
 	c.asked = append(c.asked, asked)
-	return c.releasing
+	return c.releasingAgain, c.releasing
+}
+
+// fakeLabels counts what it is asked to align, and answers with its error.
+type fakeLabels struct {
+	err     error
+	aligned int
+}
+
+func (l *fakeLabels) Align(context.Context, *v1alpha1.CatalogImage) error {
+	l.aligned++
+	return l.err
 }
 
 // fakeKeychains are empty ones, or an error.
@@ -139,12 +151,23 @@ func entry(options ...option) *v1alpha1.CatalogImage {
 func observed(i *v1alpha1.CatalogImage) {
 	i.GetConditionSet().Manage(&i.Status).InitializeConditions()
 	i.Status.ObservedGeneration = i.Generation
+	i.Status.MarkPublished(i)
+	i.Status.MarkNoPolicy()
 }
 
 func phase(p v1alpha1.Phase) option { return func(i *v1alpha1.CatalogImage) { i.Status.Phase = p } }
 
 func checked(ago time.Duration) option {
 	return func(i *v1alpha1.CatalogImage) { i.Status.MarkChecked(now.Add(-ago)) }
+}
+
+// outage is one that began some time ago.
+func outage(reason, message string, ago time.Duration) option {
+	return func(i *v1alpha1.CatalogImage) {
+		i.Status.MarkOutage(reason, message, now.Add(-ago))
+		i.Status.MarkOutage(reason, message, now)
+		i.Status.MarkNoPolicy()
+	}
 }
 
 func resolved(i *v1alpha1.CatalogImage) { i.Status.MarkResolved() }
@@ -167,10 +190,6 @@ func unresolved(reason registry.Reason) option {
 	return func(i *v1alpha1.CatalogImage) { i.Status.MarkUnresolved(string(reason), answer(reason).Error()) }
 }
 
-func resolvedUnknown(reason, message string) option {
-	return func(i *v1alpha1.CatalogImage) { i.Status.MarkResolvedUnknown(reason, message) }
-}
-
 func duplicateOf(holder string) option {
 	return func(i *v1alpha1.CatalogImage) { i.Status.MarkDuplicate(holder) }
 }
@@ -190,6 +209,7 @@ func describedSingle(digest string) option {
 		i.Status.LayerCount = 1
 		i.Status.Layers = []v1alpha1.Layer{{Digest: digestB, MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", SizeBytes: 100}}
 		i.Status.Platforms = []v1alpha1.Platform{{Architecture: "arm64", OS: "linux", Variant: "v8", Digest: digest, SizeBytes: 110, LayerCount: 1}}
+		i.Status.MarkMetadataMatches()
 	}
 }
 
@@ -202,6 +222,7 @@ func describedIndex(digest string) option {
 			{Architecture: "amd64", OS: "linux", Digest: digestB, SizeBytes: 120, LayerCount: 2},
 			{Architecture: "arm64", OS: "linux", Variant: "v8", Digest: digestB, SizeBytes: 180, LayerCount: 3},
 		}
+		i.Status.MarkMetadataMatches()
 	}
 }
 
@@ -224,6 +245,7 @@ type row struct {
 	registry  fakeRegistry
 	claims    fakeClaims
 	keychains fakeKeychains
+	labels    fakeLabels
 
 	after   *v1alpha1.CatalogImage // nil: the status is not written
 	again   time.Duration          // when to reconcile again; 0: not by itself
@@ -257,6 +279,7 @@ func (r *row) test(title string) rtesting.TableRow {
 			}
 			assert.Equal(t, r.asked, r.registry.asked)
 			assert.Equal(t, r.claimed, r.claims.asked)
+			assert.Equal(t, r.before != nil, r.labels.aligned == 1, "every reconciliation of an entry looks after its labels")
 		}},
 	}
 	if r.before != nil {
@@ -279,7 +302,7 @@ func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Rec
 
 	generated := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), client,
 		listers.NewCatalogImageLister(objects.IndexerForObjectType(&v1alpha1.CatalogImage{})), recorder,
-		&Reconciler{registry: &r.registry, keychains: r.keychains, claims: &r.claims, now: func() time.Time { return now }})
+		&Reconciler{registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, now: func() time.Time { return now }})
 	require.NoError(t, generated.(reconciler.LeaderAware).Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}))
 	return &lastResult{Reconciler: generated}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}
 }

@@ -2,23 +2,35 @@ package v1alpha1
 
 import (
 	"context"
-	"maps"
 
 	"knative.dev/pkg/apis"
 )
 
-// SetDefaults implements apis.Defaultable. It brings the facet labels in line with the spec: those that followed
-// from the spec before the update and no longer do are removed, those of other origin are left alone. The spec
-// itself is never touched: a tool that compares it with its source must find no difference.
+// SetDefaults implements apis.Defaultable. At admission it brings the facet labels in line with the spec and with what
+// the catalog stored in the status; what a request says in its status is nobody's finding. The spec itself is never
+// touched: a tool that compares it with its source must find no difference. Outside of admission nothing is changed,
+// because whoever reads a stored object, as the controller does, must see the labels that it has.
 func (i *CatalogImage) SetDefaults(ctx context.Context) {
+	if !apis.IsInCreate(ctx) && !apis.IsInUpdate(ctx) {
+		return
+	}
+	judged := CatalogImage{ObjectMeta: i.ObjectMeta, Spec: i.Spec}
 	if before, ok := apis.GetBaseline(ctx).(*CatalogImage); ok && before != nil {
-		for label := range before.Spec.FacetLabels() {
-			delete(i.Labels, label)
-		}
+		judged.Status = before.Status
 	}
-	labels := i.Spec.FacetLabels()
-	if i.Labels == nil && len(labels) > 0 {
-		i.Labels = make(map[string]string, len(labels))
+	for key, value := range judged.FacetLabelChanges() {
+		i.changeLabel(key, value)
 	}
-	maps.Copy(i.Labels, labels)
+}
+
+// changeLabel sets a label, or removes it.
+func (i *CatalogImage) changeLabel(key string, value *string) {
+	if value == nil {
+		delete(i.Labels, key)
+		return
+	}
+	if i.Labels == nil {
+		i.Labels = map[string]string{}
+	}
+	i.Labels[key] = *value
 }

@@ -1,6 +1,9 @@
 package v1alpha1
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,16 +12,35 @@ import (
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 )
 
+// The conditions of which Ready is the sum.
 const (
-	// ConditionReady is True when the conditions below are.
+	// ConditionReady is True when Resolved, PolicySatisfied and Unique are.
 	ConditionReady = apis.ConditionReady
 	// ConditionResolved says whether the reference exists in its registry and has the pinned digest.
 	ConditionResolved apis.ConditionType = "Resolved"
+	// ConditionPolicySatisfied says whether every enforcing policy that selects the entry holds.
+	ConditionPolicySatisfied apis.ConditionType = "PolicySatisfied"
 	// ConditionUnique says whether the entry is the only one of its identity in the namespace.
 	ConditionUnique apis.ConditionType = "Unique"
 )
 
-var conditions = apis.NewLivingConditionSet(ConditionResolved, ConditionUnique)
+// The conditions that inform and do not count for Ready. One that is missing was never judged.
+const (
+	// ConditionVerified is True only when a named authority verified the digest.
+	ConditionVerified apis.ConditionType = "Verified"
+	// ConditionFresh is False, with the reason, while the registry gives no answer to go by.
+	ConditionFresh apis.ConditionType = "Fresh"
+	// ConditionMetadataMatches is False when the image contradicts what the entry declares about it.
+	ConditionMetadataMatches apis.ConditionType = "MetadataMatches"
+)
+
+// OutageGrace is how long the last verdicts stand while a registry gives no answer, from the first check that failed.
+const OutageGrace = time.Hour
+
+// reasonNoPolicy says that no enforcing policy selects the entry.
+const reasonNoPolicy = "NoPolicy"
+
+var conditions = apis.NewLivingConditionSet(ConditionResolved, ConditionPolicySatisfied, ConditionUnique)
 
 // GetGroupVersionKind implements kmeta.OwnerRefable.
 func (*CatalogImage) GetGroupVersionKind() schema.GroupVersionKind {
@@ -31,20 +53,38 @@ func (*CatalogImage) GetConditionSet() apis.ConditionSet { return conditions }
 // GetStatus implements duckv1.KRShaped.
 func (i *CatalogImage) GetStatus() *duckv1.Status { return &i.Status.Status }
 
-// GetUntypedSpec implements apis.HasSpec; knative's defaulting webhook stamps the creator and the last modifier of kinds that have it.
-func (i *CatalogImage) GetUntypedSpec() any { return i.Spec }
-
 // IsReady says whether the conditions hold for the spec as it is now.
 func (i *CatalogImage) IsReady() bool {
 	return i.Status.ObservedGeneration == i.Generation && i.Status.GetCondition(ConditionReady).IsTrue()
 }
 
 // MarkImage says which image the status speaks of, by its canonical reference. What was found out about another is
-// forgotten.
+// forgotten, the conditions that judged it included: no verdict on one image may outlive it in the grace of another.
+// Unique stays: the claim is judged apart from the registry.
 func (s *CatalogImageStatus) MarkImage(image string) {
-	if s.Image != image {
-		*s = CatalogImageStatus{Status: s.Status, Image: image}
+	if s.Image == image {
+		return
 	}
+	*s = CatalogImageStatus{Status: s.Status, Image: image, PublishedAt: s.PublishedAt, PublishedBy: s.PublishedBy}
+	s.forget(ConditionVerified, ConditionFresh, ConditionMetadataMatches)
+	conditions.Manage(s).MarkUnknown(ConditionResolved, "", "")
+	conditions.Manage(s).MarkUnknown(ConditionPolicySatisfied, "", "")
+}
+
+// forget removes conditions.
+func (s *CatalogImageStatus) forget(types ...apis.ConditionType) {
+	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c apis.Condition) bool {
+		return slices.Contains(types, c.Type)
+	})
+}
+
+// MarkPublished mirrors what the entry says about when it was published, and by whom.
+func (s *CatalogImageStatus) MarkPublished(entry *CatalogImage) {
+	s.PublishedAt = nil
+	if at := entry.PublishedAt(); !at.IsZero() {
+		s.PublishedAt = seconds(at)
+	}
+	s.PublishedBy = clip(entry.PublishedBy(), MaxUser)
 }
 
 // MarkResolved records that the registry has the image as described.
@@ -52,14 +92,81 @@ func (s *CatalogImageStatus) MarkResolved() {
 	conditions.Manage(s).MarkTrue(ConditionResolved)
 }
 
-// MarkUnresolved records that the registry does not have the image as described, which only a change there or here can mend.
+// MarkUnresolved records that the registry does not have the image as described, which only a change there or here can
+// mend.
 func (s *CatalogImageStatus) MarkUnresolved(reason, message string) {
-	conditions.Manage(s).MarkFalse(ConditionResolved, reason, "%s", message)
+	s.markFalse(ConditionResolved, reason, message)
 }
 
-// MarkResolvedUnknown records that the registry gave no answer to go by.
-func (s *CatalogImageStatus) MarkResolvedUnknown(reason, message string) {
-	conditions.Manage(s).MarkUnknown(ConditionResolved, reason, "%s", message)
+// MarkChecked records when the registry gave a definite answer, which ends an outage. Seconds are all the API keeps.
+func (s *CatalogImageStatus) MarkChecked(at time.Time) {
+	s.LastCheckedAt = seconds(at)
+	s.OutageSince = nil
+	conditions.Manage(s).MarkTrue(ConditionFresh)
+}
+
+// MarkOutage records that the registry gave no answer to go by, at the time of the check. The verdicts before it stand
+// for OutageGrace, counted from the first of the checks that failed; then, or where there is none, Resolved and
+// PolicySatisfied are Unknown, until the registry answers.
+//
+// The start is a field of the status, because the transition time of a condition moves whenever its message does.
+func (s *CatalogImageStatus) MarkOutage(reason, message string, at time.Time) {
+	if s.OutageSince == nil || s.OutageSince.After(at) {
+		s.OutageSince = seconds(at)
+	}
+	s.markFalse(ConditionFresh, reason, message)
+	over := at.Sub(s.OutageSince.Time) >= OutageGrace
+	for _, verdict := range []apis.ConditionType{ConditionResolved, ConditionPolicySatisfied} {
+		if over || s.GetCondition(verdict).IsUnknown() {
+			s.markUnknown(verdict, reason, message)
+		}
+	}
+}
+
+// MarkNoPolicy records that no enforcing policy selects the entry: nothing is violated, and nothing was verified.
+func (s *CatalogImageStatus) MarkNoPolicy() {
+	conditions.Manage(s).MarkTrueWithReason(ConditionPolicySatisfied, reasonNoPolicy, "no enforcing policy selects the entry")
+	s.MarkNotVerified(reasonNoPolicy, "no policy asks for a signature, so none was looked for")
+}
+
+// MarkPolicySatisfied records that the named policies, which are all the enforcing ones that select the entry, hold.
+func (s *CatalogImageStatus) MarkPolicySatisfied(policies ...string) {
+	conditions.Manage(s).MarkTrueWithReason(ConditionPolicySatisfied, "PoliciesHold", "%s", clip(strings.Join(policies, ", "), MaxMessage))
+}
+
+// MarkPolicyViolated records which policy does not hold, and what it misses.
+func (s *CatalogImageStatus) MarkPolicyViolated(policy, message string) {
+	s.markFalse(ConditionPolicySatisfied, "PolicyViolated", fmt.Sprintf("policy %q: %s", policy, message))
+}
+
+// MarkPolicyUnknown records that the policies could not be judged.
+func (s *CatalogImageStatus) MarkPolicyUnknown(reason, message string) {
+	s.markUnknown(ConditionPolicySatisfied, reason, message)
+}
+
+// MarkVerified records the authority that verified the digest.
+func (s *CatalogImageStatus) MarkVerified(authority string) {
+	conditions.Manage(s).MarkTrueWithReason(ConditionVerified, "Verified", "%s", clip("by "+authority, MaxMessage))
+}
+
+// MarkNotVerified records why no authority verified the digest.
+func (s *CatalogImageStatus) MarkNotVerified(reason, message string) {
+	s.markFalse(ConditionVerified, reason, message)
+}
+
+// MarkVerifiedUnknown records why it could not be told whether an authority verified the digest.
+func (s *CatalogImageStatus) MarkVerifiedUnknown(reason, message string) {
+	s.markUnknown(ConditionVerified, reason, message)
+}
+
+// MarkMetadataMatches records that the image is what the entry declares.
+func (s *CatalogImageStatus) MarkMetadataMatches() {
+	conditions.Manage(s).MarkTrue(ConditionMetadataMatches)
+}
+
+// MarkMetadataContradicted records what the entry declares and the image denies.
+func (s *CatalogImageStatus) MarkMetadataContradicted(message string) {
+	s.markFalse(ConditionMetadataMatches, "Contradicted", message)
 }
 
 // MarkUnique records that the entry holds the claim on its identity.
@@ -69,33 +176,43 @@ func (s *CatalogImageStatus) MarkUnique() {
 
 // MarkDuplicate records that another entry of the namespace holds the claim.
 func (s *CatalogImageStatus) MarkDuplicate(holder string) {
-	conditions.Manage(s).MarkFalse(ConditionUnique, "Duplicate", "the entry %q is of the same image; delete one of the two", holder)
+	s.markFalse(ConditionUnique, "Duplicate", fmt.Sprintf("the entry %q is of the same image; delete one of the two", holder))
 }
 
 // MarkUniquePending records that another entry of the same image may be about to be stored.
 func (s *CatalogImageStatus) MarkUniquePending(message string) {
-	conditions.Manage(s).MarkUnknown(ConditionUnique, "ClaimPending", "%s", message)
+	s.markUnknown(ConditionUnique, "ClaimPending", message)
 }
 
 // MarkUniqueUnknown records that the claim could not be read.
 func (s *CatalogImageStatus) MarkUniqueUnknown(message string) {
-	conditions.Manage(s).MarkUnknown(ConditionUnique, "ClaimUnreadable", "%s", message)
+	s.markUnknown(ConditionUnique, "ClaimUnreadable", message)
 }
 
-// MarkChecked records when the registry gave a definite answer. Seconds are all the API keeps.
-func (s *CatalogImageStatus) MarkChecked(at time.Time) {
+func (s *CatalogImageStatus) markFalse(t apis.ConditionType, reason, message string) {
+	conditions.Manage(s).MarkFalse(t, reason, "%s", clip(message, MaxMessage))
+}
+
+func (s *CatalogImageStatus) markUnknown(t apis.ConditionType, reason, message string) {
+	conditions.Manage(s).MarkUnknown(t, reason, "%s", clip(message, MaxMessage))
+}
+
+// seconds is the time as the API keeps it.
+func seconds(at time.Time) *metav1.Time {
 	t := metav1.NewTime(at).Rfc3339Copy()
-	s.LastCheckedAt = &t
+	return &t
 }
 
 // DerivePhase sums the conditions up. The first rule that matches wins:
 //
 //	Resolved never attempted                    Pending
 //	Resolved False, after having been resolved  Unavailable
-//	any dependent False                         Failed
+//	Resolved, PolicySatisfied or Unique False   Failed
 //	Ready                                       Available
 //	Unknown, after having been resolved         Unavailable
 //	otherwise                                   Verifying
+//
+// The digest in the status says whether the image was ever resolved.
 func (s *CatalogImageStatus) DerivePhase() Phase {
 	resolved := s.GetCondition(ConditionResolved)
 	before := s.Digest != ""
@@ -104,7 +221,7 @@ func (s *CatalogImageStatus) DerivePhase() Phase {
 		return PhasePending
 	case resolved.IsFalse() && before:
 		return PhaseUnavailable
-	case resolved.IsFalse() || s.GetCondition(ConditionUnique).IsFalse():
+	case resolved.IsFalse() || s.GetCondition(ConditionPolicySatisfied).IsFalse() || s.GetCondition(ConditionUnique).IsFalse():
 		return PhaseFailed
 	case s.GetCondition(ConditionReady).IsTrue():
 		return PhaseAvailable

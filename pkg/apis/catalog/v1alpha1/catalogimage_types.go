@@ -1,7 +1,6 @@
 package v1alpha1
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
@@ -9,10 +8,12 @@ import (
 )
 
 // CatalogImage is one entry of the catalog: one published build of an OS image, a container image or a disk image.
+// The least that it takes is spec.image; everything under status is found out by the catalog.
 //
 // +genclient
 // +genreconciler
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.lifecycle) || !has(self.spec.lifecycle.successor) || self.spec.lifecycle.successor != self.metadata.name",message="name another entry: none is its own successor",fieldPath=".spec.lifecycle.successor"
 type CatalogImage struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -20,7 +21,7 @@ type CatalogImage struct {
 	// Spec says which image this is. It is the publisher's statement; the catalog never rewrites it.
 	Spec CatalogImageSpec `json:"spec"`
 
-	// Status says what the catalog found in the registry.
+	// Status says what the catalog found in the registry. Only the catalog writes it.
 	// +optional
 	Status CatalogImageStatus `json:"status,omitempty"`
 }
@@ -28,29 +29,29 @@ type CatalogImage struct {
 var (
 	_ apis.Defaultable   = (*CatalogImage)(nil)
 	_ apis.Validatable   = (*CatalogImage)(nil)
-	_ apis.HasSpec       = (*CatalogImage)(nil)
 	_ kmeta.OwnerRefable = (*CatalogImage)(nil)
 	_ duckv1.KRShaped    = (*CatalogImage)(nil)
 )
 
 // CatalogImageSpec is what the publisher says about an image.
 type CatalogImageSpec struct {
-	// Image is the reference of the image, for example quay.io/acme/autosd:rpi4-1.2. It may carry a tag, a digest or both.
+	// Image is the reference of the image, for example quay.io/acme/autosd:rpi4-1.2. It may carry a tag, a sha256 digest or both; with neither, the tag is latest. Docker's short names work: nginx is docker.io/library/nginx:latest.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Image string `json:"image"`
 
-	// Digest pins the entry to one manifest, for example sha256:2c26.... An entry without a digest (here or in image) follows its tag.
-	// +kubebuilder:validation:Pattern=`^sha256:[0-9a-f]{64}$`
+	// Digest pins the entry to one manifest or index: sha256: and 64 hexadecimal digits. An entry without a digest, here or in image, follows its tag.
+	// +kubebuilder:validation:MaxLength=135
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(sha256:[0-9a-f]{64})?$')",message="write sha256: and 64 hexadecimal digits in lower case, as the registry shows them"
 	// +optional
 	Digest string `json:"digest,omitempty"`
 
-	// DisplayName is the name that people read in listings.
+	// DisplayName is the name that people read in listings, for example AutoSD 1.2 for the Raspberry Pi 4.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	DisplayName string `json:"displayName,omitempty"`
 
-	// Tags are free-form categories, for example nightly or safety. They are not the tags of the registry.
+	// Tags are free-form categories, for example nightly or safety. They are not the tags of the registry. At most 32 of 1 to 63 characters, none twice.
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
@@ -58,16 +59,15 @@ type CatalogImageSpec struct {
 	// +optional
 	Tags []string `json:"tags,omitempty"`
 
-	// Series groups the builds of one thing. Default: the repository of the image.
-	// +kubebuilder:validation:MaxLength=255
+	// Series groups the builds of one thing, for example autosd-minimal. Declared, it is the label imagecatalog.dev/series too. Default: the repository of the image, which no label can hold.
 	// +optional
-	Series string `json:"series,omitempty"`
+	Series Facet `json:"series,omitempty"`
 
-	// Channel is the promotion stage, for example dev, stage or prod.
+	// Channel is the promotion stage, for example dev, stage or prod. It is the label imagecatalog.dev/channel too.
 	// +optional
 	Channel Facet `json:"channel,omitempty"`
 
-	// Metadata is what the publisher declares about the content of the image.
+	// Metadata is what the publisher declares about the content of the image. What the image contradicts is reported by the condition MetadataMatches.
 	// +optional
 	Metadata ImageMetadata `json:"metadata,omitempty"`
 
@@ -75,20 +75,22 @@ type CatalogImageSpec struct {
 	// +optional
 	Source *Source `json:"source,omitempty"`
 
-	// ServiceAccountName is a service account in the entry's namespace whose pull secrets open the registry.
+	// ServiceAccountName is a service account in the entry's namespace whose pull secrets open the registry, for example puller. Default: none; the registry is asked without credentials unless imagePullSecrets has some.
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$')",message="write the name of a service account: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit"
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 
-	// ImagePullSecrets are secrets in the entry's namespace that open the registry.
+	// ImagePullSecrets are secrets in the entry's namespace that open the registry, as for a pod. At most 16.
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:items:XValidation:rule="has(self.name) && size(self.name) > 0",message="name a secret in the entry's namespace",reason=FieldValueRequired,fieldPath=".name"
 	// +listType=atomic
 	// +optional
-	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+	ImagePullSecrets []PullSecret `json:"imagePullSecrets,omitempty"`
 
-	// CheckInterval is how often the registry is asked again, for example 30m. At least 1m; default 1h.
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="must be at least 1m"
+	// CheckInterval is how often the registry is asked again: a number of hours, minutes and seconds, for example 30m or 1h30m. From 1m to 8760h (a year). Default: 1h.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,5}([.][0-9]{1,9})?h)?([0-9]{1,7}([.][0-9]{1,9})?m)?([0-9]{1,9}([.][0-9]{1,9})?s)?$') && duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="must be at least 1m and at most 8760h: hours, minutes and seconds, such as 30m or 1h30m"
 	// +optional
 	CheckInterval *metav1.Duration `json:"checkInterval,omitempty"`
 
@@ -97,15 +99,26 @@ type CatalogImageSpec struct {
 	Lifecycle *Lifecycle `json:"lifecycle,omitempty"`
 }
 
+// PullSecret is a secret in the entry's namespace.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.name) && size(self.name) > 0",message="name a secret in the entry's namespace",reason=FieldValueRequired,fieldPath=".name"
+type PullSecret struct {
+	// Name of the secret, which is of type kubernetes.io/dockerconfigjson or kubernetes.io/dockercfg, for example quay-pull.
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$')",message="write the name of a secret: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit"
+	// +optional
+	Name string `json:"name"`
+}
+
 // Facet is a short value that fits in a label: up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit.
 //
 // +kubebuilder:validation:MaxLength=63
 // +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",message="use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"
 type Facet string
 
-// ImageMetadata is what is declared about the content of an image.
+// ImageMetadata is what is declared about the content of an image. Its facets are short values that fit in a label.
 type ImageMetadata struct {
-	// Architecture of the processor, for example arm64. x86_64 counts as amd64 and aarch64 as arm64.
+	// Architecture of the processor, for example arm64. x86_64 counts as amd64 and aarch64 as arm64. It is the label arch.imagecatalog.dev/<architecture> too.
 	// +optional
 	Architecture Facet `json:"architecture,omitempty"`
 
@@ -117,22 +130,22 @@ type ImageMetadata struct {
 	// +optional
 	Variant Facet `json:"variant,omitempty"`
 
-	// Distro is the distribution, for example autosd or centos-stream.
+	// Distro is the distribution, for example autosd or centos-stream. It is the label imagecatalog.dev/distro too.
 	// +optional
 	Distro Facet `json:"distro,omitempty"`
 
-	// DistroVersion is the version of the distribution, for example 10.
+	// DistroVersion is the version of the distribution, for example "10" (in quotes: YAML reads 10 as a number).
 	// +optional
 	DistroVersion Facet `json:"distroVersion,omitempty"`
 
-	// Targets are the boards and machines that the image is built for.
+	// Targets are the boards and machines that the image is built for, at most 64. Each is the label target.imagecatalog.dev/<name> too.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=name
 	// +optional
 	Targets []Target `json:"targets,omitempty"`
 
-	// Bootc says that the image is a bootable container.
+	// Bootc says that the image is a bootable container. Absent: nobody said.
 	// +optional
 	Bootc *bool `json:"bootc,omitempty"`
 
@@ -144,7 +157,7 @@ type ImageMetadata struct {
 	// +optional
 	ExportFormat Facet `json:"exportFormat,omitempty"`
 
-	// KernelVersion is the version of the kernel in the image.
+	// KernelVersion is the version of the kernel in the image, for example 6.12.0-100.el10iv.aarch64.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	KernelVersion string `json:"kernelVersion,omitempty"`
@@ -156,11 +169,11 @@ type Target struct {
 	// +kubebuilder:validation:MinLength=1
 	Name Facet `json:"name"`
 
-	// Verified says that the image was tested on the board, not only built for it.
+	// Verified says that the image was tested on the board, not only built for it. Default: false.
 	// +optional
 	Verified bool `json:"verified,omitempty"`
 
-	// Notes are for people.
+	// Notes are for people, for example: tested on revision 1.5.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Notes string `json:"notes,omitempty"`
@@ -181,12 +194,13 @@ const (
 
 // Source names the build that made an image, in the words of the publisher.
 //
+// +kubebuilder:validation:XValidation:rule="self.kind == 'External' || !has(self.name) || self.name.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$')",message="write the name of the run or build: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",fieldPath=".name"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'External' || (has(self.name) && size(self.name) > 0)",message="name the run or build that made the image; only kind External goes without",reason=FieldValueRequired,fieldPath=".name"
 type Source struct {
-	// Kind of the build: External, PipelineRun, TaskRun or ImageBuild.
+	// Kind of the build: External (made outside of the cluster), PipelineRun, TaskRun or ImageBuild.
 	Kind SourceKind `json:"kind"`
 
-	// Name of the run or build in the entry's namespace; only an External source may have none.
+	// Name of the run or build in the entry's namespace, for example autosd-nightly-4711. An External source may have none, or any text that finds the build, such as the address of its log.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Name string `json:"name,omitempty"`
@@ -205,17 +219,20 @@ const (
 )
 
 // Lifecycle says whether an image should still be used, and why not.
+//
+// +kubebuilder:validation:XValidation:rule="self.state != 'Recalled' || (has(self.reason) && size(self.reason) > 0)",message="say why the image is recalled: whoever runs it has to decide what to do",reason=FieldValueRequired,fieldPath=".reason"
 type Lifecycle struct {
 	// State is Active, Deprecated (there is a better one) or Recalled (do not use).
 	State LifecycleState `json:"state"`
 
-	// Reason is for people: why the image is deprecated or recalled.
+	// Reason is for people: why the image is deprecated or recalled, for example: the Wi-Fi driver loses its connection. Recalled needs one.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// Successor is the entry in the same namespace to use instead.
+	// Successor is another entry in the same namespace, to use instead, for example autosd-rpi4-1.3.
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$')",message="write the name of an entry: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit"
 	// +optional
 	Successor string `json:"successor,omitempty"`
 }
@@ -240,31 +257,42 @@ const (
 )
 
 // CatalogImageStatus is what the catalog found in the registry.
+//
+// The rules bound what knative's type leaves unbounded.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.conditions) || size(self.conditions) <= 16",message="at most 16 conditions",fieldPath=".conditions"
+// +kubebuilder:validation:XValidation:rule="!has(self.conditions) || self.conditions.all(c, size(c.type) <= 64 && size(c.status) <= 16 && (!has(c.severity) || size(c.severity) <= 16) && (!has(c.lastTransitionTime) || size(c.lastTransitionTime) <= 64))",message="a type has at most 64 characters, a time too, a status or severity 16",fieldPath=".conditions"
+// +kubebuilder:validation:XValidation:rule="!has(self.conditions) || self.conditions.all(c, (!has(c.reason) || size(c.reason) <= 64) && (!has(c.message) || size(c.message) <= 2048))",message="a reason has at most 64 characters, a message 2048",fieldPath=".conditions"
+// +kubebuilder:validation:XValidation:rule="!has(self.annotations) || (size(self.annotations) <= 16 && self.annotations.all(key, size(key) <= 317 && size(self.annotations[key]) <= 1024))",message="at most 16 annotations, of 1024 characters each",fieldPath=".annotations"
 type CatalogImageStatus struct {
-	// Conditions and observedGeneration. Ready is True when Resolved and Unique are.
+	// Conditions and observedGeneration. Ready is True when Resolved, PolicySatisfied and Unique are; Verified, Fresh and MetadataMatches inform.
 	duckv1.Status `json:",inline"`
 
-	// Phase sums up the conditions: Pending, Verifying, Available, Unavailable or Failed.
+	// Phase sums up the conditions: Pending (never looked up), Verifying (no answer yet), Available (Ready), Unavailable (was there once, and is not to be had now) or Failed (never found as described, or breaks a rule).
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
 
-	// Image is the canonical reference that the rest of the status speaks of.
+	// Image is the canonical reference that the rest of the status speaks of, for example index.docker.io/library/nginx:latest for nginx.
+	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Image string `json:"image,omitempty"`
 
-	// Digest of the manifest or index that the reference names.
+	// Digest of the manifest or index that the reference names. Set once the image was resolved.
+	// +kubebuilder:validation:MaxLength=255
 	// +optional
 	Digest string `json:"digest,omitempty"`
 
-	// MediaType of that manifest or index.
+	// MediaType of that manifest or index, for example application/vnd.oci.image.index.v1+json.
+	// +kubebuilder:validation:MaxLength=255
 	// +optional
 	MediaType string `json:"mediaType,omitempty"`
 
-	// ArtifactType of an OCI artifact that is not a container image.
+	// ArtifactType of an OCI artifact that is not a container image, for example a disk image's.
+	// +kubebuilder:validation:MaxLength=255
 	// +optional
 	ArtifactType string `json:"artifactType,omitempty"`
 
-	// SizeBytes is the compressed size in the registry: all distinct blobs of all platforms.
+	// SizeBytes is the compressed size in the registry, in bytes: all distinct blobs of all platforms.
 	// +optional
 	SizeBytes int64 `json:"sizeBytes,omitempty"`
 
@@ -273,6 +301,7 @@ type CatalogImageStatus struct {
 	CreatedAt *metav1.Time `json:"createdAt,omitempty"`
 
 	// Layers of a single image, base first; empty for an index, whose platforms have their own. The first 128 are listed.
+	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic
 	// +optional
 	Layers []Layer `json:"layers,omitempty"`
@@ -281,46 +310,66 @@ type CatalogImageStatus struct {
 	// +optional
 	LayerCount int64 `json:"layerCount,omitempty"`
 
-	// Platforms that the image runs on: one for a single image, all of an index.
+	// Platforms that the image runs on: one for a single image, all of an index. The first 64 are listed.
+	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	// +optional
 	Platforms []Platform `json:"platforms,omitempty"`
 
+	// PublishedAt is when the entry was published, as the annotation imagecatalog.dev/published-at says.
+	// +optional
+	PublishedAt *metav1.Time `json:"publishedAt,omitempty"`
+
+	// PublishedBy is the user who published the entry, as the annotation imagecatalog.dev/creator says.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	PublishedBy string `json:"publishedBy,omitempty"`
+
 	// LastCheckedAt is when the registry last gave a definite answer.
 	// +optional
 	LastCheckedAt *metav1.Time `json:"lastCheckedAt,omitempty"`
+
+	// OutageSince is when the first of the checks failed that the registry has left without an answer since; absent while it answers. For an hour from then on the last verdicts stand.
+	// +optional
+	OutageSince *metav1.Time `json:"outageSince,omitempty"`
 }
 
 // Layer is one layer of an image, as in the OCI image manifest.
 type Layer struct {
 	// Digest of the compressed layer.
+	// +kubebuilder:validation:MaxLength=255
 	Digest string `json:"digest"`
 
-	// MediaType of the layer.
+	// MediaType of the layer, for example application/vnd.oci.image.layer.v1.tar+zstd.
+	// +kubebuilder:validation:MaxLength=255
 	// +optional
 	MediaType string `json:"mediaType,omitempty"`
 
-	// SizeBytes is the compressed size.
+	// SizeBytes is the compressed size, in bytes.
 	SizeBytes int64 `json:"sizeBytes"`
 }
 
 // Platform is a platform that an image runs on, as in the OCI image index.
 type Platform struct {
 	// Architecture, for example arm64.
+	// +kubebuilder:validation:MaxLength=255
 	Architecture string `json:"architecture"`
 
 	// OS, for example linux.
+	// +kubebuilder:validation:MaxLength=255
 	OS string `json:"os"`
 
 	// Variant of the architecture, for example v8.
+	// +kubebuilder:validation:MaxLength=255
 	// +optional
 	Variant string `json:"variant,omitempty"`
 
 	// Digest of the platform's own manifest.
+	// +kubebuilder:validation:MaxLength=255
 	// +optional
 	Digest string `json:"digest,omitempty"`
 
-	// SizeBytes is the compressed size of the platform's configuration and layers.
+	// SizeBytes is the compressed size of the platform's configuration and layers, in bytes.
 	// +optional
 	SizeBytes int64 `json:"sizeBytes,omitempty"`
 

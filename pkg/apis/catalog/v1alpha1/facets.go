@@ -8,14 +8,18 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog"
 )
 
-// Facets that the publisher declares are labels too, so that `kubectl get --selector` finds an entry by them. What the
-// registry tells, such as the platforms of an index, is in the status and in no label. A facet with one value is a
-// label with that value; a facet that is a set has one label key for each member, with an empty value.
+// Facets are labels too, so that `kubectl get --selector` finds an entry by them: those that the publisher declares,
+// and the architectures that the registry told of. A facet with one value is a label with that value; a facet that is
+// a set has one label key for each member, with an empty value. The keys are the catalog's own: a label with such a key
+// that does not follow from the entry is removed.
 const (
 	// DistroLabel holds the distribution.
 	DistroLabel = catalog.GroupName + "/distro"
 	// ChannelLabel holds the promotion stage.
 	ChannelLabel = catalog.GroupName + "/channel"
+	// SeriesLabel holds the series of an entry that declares one. An entry that does not is grouped by its repository,
+	// which no label can hold: it has slashes, and may be too long.
+	SeriesLabel = catalog.GroupName + "/series"
 	// ArchitectureLabelPrefix begins the keys of the architectures, in Go's and OCI's names.
 	ArchitectureLabelPrefix = "arch." + catalog.GroupName + "/"
 	// TargetLabelPrefix begins the keys of the targets.
@@ -35,25 +39,71 @@ func CanonicalArchitecture(name string) string {
 	}
 }
 
-// FacetLabels are the labels that follow from the spec alone. A value that no label admits is left out: the schema
-// refuses it, in words about its own field.
-func (s *CatalogImageSpec) FacetLabels() map[string]string {
+// FacetLabels are the labels that follow from the spec and, if it speaks of the same image, from the status. A value
+// that no label admits is left out: the schema refuses it, in words about its own field.
+func (i *CatalogImage) FacetLabels() map[string]string {
 	labels := map[string]string{}
-	if s.Metadata.Distro.fitsLabel() {
-		labels[DistroLabel] = string(s.Metadata.Distro)
+	for key, value := range map[string]Facet{
+		DistroLabel:  i.Spec.Metadata.Distro,
+		ChannelLabel: i.Spec.Channel,
+		SeriesLabel:  i.Spec.Series,
+	} {
+		if value.fitsLabel() {
+			labels[key] = string(value)
+		}
 	}
-	if s.Channel.fitsLabel() {
-		labels[ChannelLabel] = string(s.Channel)
+	for _, architecture := range append(i.foundArchitectures(), i.Spec.Metadata.Architecture) {
+		if architecture.fitsLabel() {
+			labels[ArchitectureLabelPrefix+CanonicalArchitecture(string(architecture))] = ""
+		}
 	}
-	if s.Metadata.Architecture.fitsLabel() {
-		labels[ArchitectureLabelPrefix+CanonicalArchitecture(string(s.Metadata.Architecture))] = ""
-	}
-	for _, target := range s.Metadata.Targets {
+	for _, target := range i.Spec.Metadata.Targets {
 		if target.Name.fitsLabel() {
 			labels[TargetLabelPrefix+string(target.Name)] = ""
 		}
 	}
 	return labels
+}
+
+// foundArchitectures are those of the image as the registry has it: none while the status speaks of another.
+func (i *CatalogImage) foundArchitectures() []Facet {
+	ref, err := i.Spec.Reference()
+	if err != nil || ref.Name() != i.Status.Image {
+		return nil
+	}
+	var found []Facet
+	for _, platform := range i.Status.Platforms {
+		found = append(found, Facet(platform.Architecture))
+	}
+	return found
+}
+
+// FacetLabelChanges are what brings the labels in line with FacetLabels: a value for each label to set, nil for each to
+// remove, as in the labels of a JSON merge patch (RFC 7386). Nothing if they are in line; labels of other keys are not
+// in it.
+func (i *CatalogImage) FacetLabelChanges() map[string]*string {
+	wanted := i.FacetLabels()
+	changes := map[string]*string{}
+	for key := range i.Labels {
+		if _, stays := wanted[key]; !stays && isFacetLabel(key) {
+			changes[key] = nil
+		}
+	}
+	for key, value := range wanted {
+		if present, ok := i.Labels[key]; !ok || present != value {
+			changes[key] = &value
+		}
+	}
+	return changes
+}
+
+// isFacetLabel says whether the key is one that only the catalog sets.
+func isFacetLabel(key string) bool {
+	switch key {
+	case DistroLabel, ChannelLabel, SeriesLabel:
+		return true
+	}
+	return strings.HasPrefix(key, ArchitectureLabelPrefix) || strings.HasPrefix(key, TargetLabelPrefix)
 }
 
 // fitsLabel says whether the facet is there and can be the value of a label, or the name in its key.

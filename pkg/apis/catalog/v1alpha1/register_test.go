@@ -3,6 +3,7 @@ package v1alpha1_test
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +41,13 @@ type crd struct {
 }
 
 type property struct {
-	Properties  map[string]property
-	Items       *property
-	MaxLength   int
-	Enum        []string
-	Validations []struct{ Rule string } `json:"x-kubernetes-validations"`
+	Type, Description, Pattern, Format string
+	Properties                         map[string]property
+	AdditionalProperties               *property
+	Items                              *property
+	MaxLength, MaxItems                *int
+	Enum                               []string
+	Validations                        []struct{ Rule, Message string } `json:"x-kubernetes-validations"`
 }
 
 func readCRD(t *testing.T) crd {
@@ -95,10 +98,10 @@ func TestTheSchemaAdmitsTheFacetsThatLabelsAdmit(t *testing.T) {
 	for _, value := range []string{"", "a", "a-b", "a_b.c", "A9", "-a", "a-", ".", "a b", "a/b", "ä", "a\n"} {
 		assert.Equal(t, len(validation.IsValidLabelValue(value)) == 0, admitted.MatchString(value), "%q", value)
 	}
-	assert.Equal(t, validation.LabelValueMaxLength, channel.MaxLength)
+	assert.Equal(t, validation.LabelValueMaxLength, *channel.MaxLength)
 
 	metadata := spec.Properties["metadata"]
-	facets := map[string]property{"targets.name": metadata.Properties["targets"].Items.Properties["name"]}
+	facets := map[string]property{"series": spec.Properties["series"], "targets.name": metadata.Properties["targets"].Items.Properties["name"]}
 	for _, name := range []string{"architecture", "os", "variant", "distro", "distroVersion", "buildMode", "exportFormat"} {
 		facets[name] = metadata.Properties[name]
 	}
@@ -108,14 +111,101 @@ func TestTheSchemaAdmitsTheFacetsThatLabelsAdmit(t *testing.T) {
 	}
 }
 
-func TestTheSchemaAdmitsIntervalsFromTheShortestOn(t *testing.T) {
+func TestTheSchemaAdmitsTheIntervalsThatTheTypesDo(t *testing.T) {
 	interval := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["checkInterval"]
 	require.Len(t, interval.Validations, 1)
-	shortest, ok := strings.CutPrefix(interval.Validations[0].Rule, "duration(self) >= duration('")
-	require.True(t, ok, interval.Validations[0].Rule)
-	parsed, err := time.ParseDuration(strings.TrimSuffix(shortest, "')"))
+	bounds := regexp.MustCompile(`duration\('([^']*)'\)`).FindAllStringSubmatch(interval.Validations[0].Rule, -1)
+	require.Len(t, bounds, 2)
+	for n, want := range []time.Duration{v1alpha1.MinCheckInterval, v1alpha1.MaxCheckInterval} {
+		parsed, err := time.ParseDuration(bounds[n][1])
+		require.NoError(t, err)
+		assert.Equal(t, want, parsed)
+		assert.Contains(t, interval.Validations[0].Message, bounds[n][1])
+	}
+}
+
+// knativesOwn are the parts of the status that come with knative's type, which has no bounds; the rules of the status
+// bound them.
+var knativesOwn = map[string]string{
+	"status.annotations":                     "size(self.annotations) <= 16",
+	"status.annotations.*":                   "size(self.annotations[key]) <= 1024",
+	"status.conditions":                      "size(self.conditions) <= 16",
+	"status.conditions[].lastTransitionTime": "size(c.lastTransitionTime) <= 64",
+	"status.conditions[].message":            "size(c.message) <= " + strconv.Itoa(v1alpha1.MaxMessage),
+	"status.conditions[].reason":             "size(c.reason) <= 64",
+	"status.conditions[].severity":           "size(c.severity) <= 16",
+	"status.conditions[].status":             "size(c.status) <= 16",
+	"status.conditions[].type":               "size(c.type) <= 64",
+}
+
+func TestTheSchemaExplainsAndBoundsEveryField(t *testing.T) {
+	root := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema
+	rules := map[string]bool{}
+	for _, own := range []string{"spec", "status"} {
+		walk(root.Properties[own], own, func(path string, field property) {
+			if !strings.HasSuffix(path, "[]") && !strings.HasSuffix(path, ".*") {
+				assert.NotEmpty(t, field.Description, "%s is not explained", path)
+			}
+			if rule, ok := knativesOwn[path]; ok {
+				rules[rule] = true
+				return
+			}
+			assert.True(t, field.bounded(), "%s has no bound: give it maxLength, pattern, enum, format or maxItems", path)
+		})
+	}
+	assert.Len(t, rules, len(knativesOwn), "each of them is there")
+	var status strings.Builder
+	for _, validation := range root.Properties["status"].Validations {
+		status.WriteString(validation.Rule)
+	}
+	for rule := range rules {
+		assert.Contains(t, status.String(), rule)
+	}
+}
+
+func (p *property) bounded() bool {
+	switch p.Type {
+	case "string":
+		return p.MaxLength != nil || p.Pattern != "" || p.Format != "" || len(p.Enum) > 0
+	case "array":
+		return p.MaxItems != nil
+	default:
+		return p.AdditionalProperties == nil
+	}
+}
+
+func walk(field property, path string, visit func(string, property)) {
+	visit(path, field)
+	for name, child := range field.Properties {
+		walk(child, path+"."+name, visit)
+	}
+	if field.Items != nil {
+		walk(*field.Items, path+"[]", visit)
+	}
+	if field.AdditionalProperties != nil {
+		walk(*field.AdditionalProperties, path+".*", visit)
+	}
+}
+
+// What the registry layer and the verbs can write must fit, or the controller's write is refused as a whole.
+func TestTheSchemaAdmitsWhatTheControllerWrites(t *testing.T) {
+	status := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
+	layers, platforms := status.Properties["layers"], status.Properties["platforms"]
+	assert.Equal(t, v1alpha1.MaxLayers, *layers.MaxItems)
+	assert.Equal(t, v1alpha1.MaxPlatforms, *platforms.MaxItems)
+	assert.Equal(t, v1alpha1.MaxUser, *status.Properties["publishedBy"].MaxLength)
+	for _, of := range []property{status, *layers.Items, *platforms.Items} {
+		for _, name := range []string{"digest", "mediaType", "artifactType", "architecture", "os", "variant"} {
+			if field, ok := of.Properties[name]; ok {
+				assert.Equal(t, v1alpha1.MaxName, *field.MaxLength, name)
+			}
+		}
+	}
+	longest := v1alpha1.CatalogImageSpec{Image: strings.Repeat("a", 240), Digest: digestA}
+	ref, err := longest.Reference()
 	require.NoError(t, err)
-	assert.Equal(t, v1alpha1.MinCheckInterval, parsed)
+	written := *readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["image"].MaxLength
+	assert.LessOrEqual(t, written+len(ref.Name())-len(longest.Image), *status.Properties["image"].MaxLength)
 }
 
 func TestTheSchemaKnowsThePhases(t *testing.T) {

@@ -1,0 +1,148 @@
+//go:build controlplane
+
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	catalogclient "imagecatalog.dev/catalog/pkg/client/clientset/versioned/typed/catalog/v1alpha1"
+)
+
+// publishers create entries, each of another image, one after the other, until they are stopped.
+type publishers struct {
+	entries catalogclient.CatalogImageInterface
+	stored  atomic.Int64
+	stop    func()
+
+	mutex   sync.Mutex
+	refused []error
+	workers sync.WaitGroup
+}
+
+const publisherCount = 8
+
+func newPublishers(t *testing.T) *publishers {
+	t.Helper()
+	stopping := make(chan struct{})
+	p := &publishers{entries: catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t)), stop: sync.OnceFunc(func() { close(stopping) })}
+	for worker := range publisherCount {
+		p.workers.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stopping: // not in mid-request
+					return
+				default:
+				}
+				p.publish(t.Context(), fmt.Sprintf("entry-%d-%d", worker, n), fmt.Sprintf("quay.io/acme/autosd:%d-%d", worker, n))
+			}
+		})
+	}
+	t.Cleanup(func() { p.stop(); p.workers.Wait() })
+	return p
+}
+
+// publish tries again at once when it is refused, as a pipeline would.
+func (p *publishers) publish(ctx context.Context, name, image string) {
+	for range 3 {
+		_, err := p.entries.Create(ctx, newEntry(name, image), metav1.CreateOptions{})
+		if err == nil {
+			p.stored.Add(1)
+			return
+		}
+		p.mutex.Lock()
+		p.refused = append(p.refused, err)
+		p.mutex.Unlock()
+	}
+}
+
+// more waits until so many entries more are stored.
+func (p *publishers) more(t *testing.T, entries int64) {
+	t.Helper()
+	until := p.stored.Load() + entries
+	require.Eventually(t, func() bool { return p.stored.Load() >= until }, patience, pause)
+}
+
+// end stops the publishers, requires that what they stored is stored once, and gives back why they were refused.
+func (p *publishers) end(t *testing.T) []error {
+	t.Helper()
+	p.stop()
+	p.workers.Wait()
+	list, err := p.entries.List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	assert.Len(t, list.Items, int(p.stored.Load()))
+	assertUnique(t, list.Items)
+	return p.refused
+}
+
+func TestAReplicaThatDiesTakesOnlyWhatItWasDoingWithIt(t *testing.T) {
+	load := newPublishers(t)
+	load.more(t, 50)
+	require.NoError(t, installed.Webhooks[0].Kill())
+	load.more(t, 100)
+	refused := load.end(t)
+	require.NoError(t, installed.Webhooks[0].Start(t.Context()))
+	require.NoError(t, installed.AwaitWebhook(t.Context()))
+
+	assert.LessOrEqual(t, len(refused), publisherCount, "those that were being asked about at that moment")
+	for _, err := range refused {
+		assert.ErrorContains(t, err, "failed calling webhook")
+	}
+	t.Logf("refused %d, stored %d", len(refused), load.stored.Load())
+}
+
+// A replica that is stopped ends what it was asked. It closes its connections then, which the API server keeps open: a
+// request that was sent on one at that very moment is answered by nobody.
+func TestAReplicaThatStopsEndsWhatItWasDoing(t *testing.T) {
+	load := newPublishers(t)
+	load.more(t, 50)
+	require.NoError(t, installed.Webhooks[1].Stop())
+	load.more(t, 100)
+	refused := load.end(t)
+	require.NoError(t, installed.Webhooks[1].Start(t.Context()))
+	require.NoError(t, installed.AwaitWebhook(t.Context()))
+
+	assert.LessOrEqual(t, len(refused), publisherCount/4)
+	for _, err := range refused {
+		assert.ErrorContains(t, err, "EOF")
+	}
+	t.Logf("refused %d, stored %d", len(refused), load.stored.Load())
+}
+
+func TestTheCertificateRotatesWithoutARefusedRequest(t *testing.T) {
+	secrets := kube.CoreV1().Secrets(systemNamespace)
+	certificate := func() string {
+		secret, err := secrets.Get(t.Context(), "webhook-certs", metav1.GetOptions{})
+		require.NoError(t, err)
+		return string(secret.Data["server-cert.pem"]) + string(secret.Data["ca-cert.pem"])
+	}
+	load := newPublishers(t)
+	load.more(t, 20)
+	served := installed.Balancer.Served()
+	before := certificate()
+	ask := fmt.Appendf(nil, `{"metadata": {"annotations": {"imagecatalog.dev/renew-requested-at": %q}}}`, time.Now().Format(time.RFC3339))
+	_, err := secrets.Patch(t.Context(), "webhook-certs", types.MergePatchType, ask, metav1.PatchOptions{})
+	require.NoError(t, err)
+
+	// Changed, and then unchanged for longer than one of the steps of a rotation takes.
+	last, since := before, time.Now()
+	require.Eventually(t, func() bool {
+		if now := certificate(); now != last {
+			last, since = now, time.Now()
+		}
+		return last != before && time.Since(since) > 15*time.Second
+	}, 90*time.Second, 10*pause)
+	assert.Empty(t, load.end(t))
+	for replica, n := range installed.Balancer.Served() {
+		assert.Greater(t, n, served[replica])
+	}
+}
