@@ -1,6 +1,7 @@
-# make run    the whole way of an image on a real, embedded cluster (CLUSTER=current: on yours)
-# make test   all tests
-# make stop   takes the embedded cluster down, with everything in it
+# make run      the whole way of an image on a real, embedded cluster (CLUSTER=current: on yours)
+# make test     all tests
+# make stop     takes the embedded cluster down, with everything in it
+# make release  what your own cluster needs, as two files; the images go to KO_DOCKER_REPO
 #
 # The embedded cluster is test/cluster; what it builds is kept in ~/.cache/image-catalog.
 
@@ -11,7 +12,7 @@ export CLUSTER
 cluster := go run -C test/cluster .
 lint := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.0 run
 
-.PHONY: run stop env test unit control-plane-test cluster-test bench generate generated lint
+.PHONY: run stop env test unit fuzz control-plane-test cluster-test bench release generate generated lint
 
 run:
 ifeq ($(CLUSTER),current)
@@ -40,6 +41,13 @@ test:
 unit:
 	@test/test.sh unit
 
+# Fuzzes each target for FUZZTIME; what it finds is written to testdata/fuzz, to be committed.
+FUZZTIME ?= 30s
+fuzz:
+	@grep --recursive --only-matching --include '*_test.go' '^func Fuzz[A-Za-z]*' pkg cmd | while IFS=: read -r file target; do \
+	  go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; done
+
+# With CAMPAIGN=full the races run for 1,000 rounds instead of 60.
 control-plane-test:
 	@test/test.sh control-plane
 
@@ -49,7 +57,12 @@ cluster-test:
 # One JSON line a figure on stdout, the rest on stderr.
 bench:
 	@$(cluster) up >&2
-	@env=$$($(cluster) env) && eval "$$env" && go run ./test/run >&2 && go run ./test/bench
+	@$(cluster) up --control-plane >&2
+	@plane=$$($(cluster) env --control-plane) && export CONTROL_PLANE_KUBECONFIG=$$(eval "$$plane" && echo "$$KUBECONFIG") && \
+	  env=$$($(cluster) env) && eval "$$env" && go run ./test/run >&2 && go run ./test/bench
+
+release:
+	@test/release.sh
 
 generate:
 	@test/generate.sh

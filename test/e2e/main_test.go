@@ -13,9 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	tektonclient "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	catalogclient "imagecatalog.dev/catalog/pkg/client/clientset/versioned"
@@ -28,12 +30,15 @@ const (
 
 // What `make run` left behind; TestMain runs it.
 var (
-	runOutput string
-	kube      kubernetes.Interface
-	tekton    tektonclient.Interface
-	catalog   catalogclient.Interface
+	runOutput  string
+	restConfig *rest.Config
+	kube       kubernetes.Interface
+	tekton     tektonclient.Interface
+	catalog    catalogclient.Interface
 )
 
+// The tests share that installation. Files are run in the order of their names: traffic_test.go, which fills the
+// catalog, and uninstall_test.go and upgrade_test.go, which take the installation away and replace it, come last.
 func TestMain(m *testing.M) {
 	if err := setUp(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "setting up the cluster tier:", err)
@@ -47,17 +52,18 @@ func setUp(ctx context.Context) error {
 	if path == "" || os.Getenv("REGISTRY") == "" {
 		return fmt.Errorf("KUBECONFIG and REGISTRY name no cluster; run this tier with: make cluster-test")
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", path)
-	if err != nil {
+	var err error
+	if restConfig, err = clientcmd.BuildConfigFromFlags("", path); err != nil {
 		return err
 	}
-	if kube, err = kubernetes.NewForConfig(config); err != nil {
+	restConfig.QPS = -1 // entries are made by the hundred
+	if kube, err = kubernetes.NewForConfig(restConfig); err != nil {
 		return err
 	}
-	if tekton, err = tektonclient.NewForConfig(config); err != nil {
+	if tekton, err = tektonclient.NewForConfig(restConfig); err != nil {
 		return err
 	}
-	if catalog, err = catalogclient.NewForConfig(config); err != nil {
+	if catalog, err = catalogclient.NewForConfig(restConfig); err != nil {
 		return err
 	}
 	run := exec.CommandContext(ctx, "go", "run", "./test/run")
@@ -73,7 +79,10 @@ func setUp(ctx context.Context) error {
 // command runs a tool as a user would and returns all that it printed.
 func command(t *testing.T, stdin, name string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	return output(exec.CommandContext(t.Context(), name, args...), stdin)
+}
+
+func output(cmd *exec.Cmd, stdin string) (string, error) {
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -86,4 +95,14 @@ func mustCommand(t *testing.T, name string, args ...string) string {
 	out, err := command(t, "", name, args...)
 	require.NoError(t, err, "%s %s: %s", name, strings.Join(args, " "), out)
 	return out
+}
+
+// atEnd runs a tool when the test is over, whichever way it ends.
+func atEnd(t *testing.T, name string, args ...string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	t.Cleanup(func() {
+		out, err := output(exec.CommandContext(ctx, name, args...), "")
+		assert.NoError(t, err, "%s %s: %s", name, strings.Join(args, " "), out)
+	})
 }

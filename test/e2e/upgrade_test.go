@@ -1,0 +1,247 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// previousTree gives the sources to upgrade from: of the commit UPGRADE_FROM, by default the one before HEAD.
+func previousTree(t *testing.T) (dir string) {
+	t.Helper()
+	from, chosen := os.LookupEnv("UPGRADE_FROM")
+	if !chosen {
+		from = "HEAD~1"
+	}
+	if out, err := command(t, "", "git", "-C", repositoryRoot, "rev-parse", "--verify", from+"^{commit}"); err != nil {
+		require.False(t, chosen, "UPGRADE_FROM: %s", out)
+		t.Log("this clone has no history: the present tree is upgraded from itself")
+		return repositoryRoot
+	}
+	t.Logf("upgrading from %s", mustCommand(t, "git", "-C", repositoryRoot, "log", "-1", "--oneline", from))
+	dir = t.TempDir()
+	mustCommand(t, "bash", "-ec", `set -o pipefail; git -C "$1" archive "$2" | tar --extract --directory "$3"`, "bash", repositoryRoot, from, dir)
+	return dir
+}
+
+// retired is what an old installation had and the present one has no more. The right that it gives is one that older
+// commits lacked, where an admission plugin (OwnerReferencesPermissionEnforcement, on in OpenShift and in the embedded
+// cluster) asks it of the webhook, to make its namespace the owner of its configurations.
+const retired = `
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: imagecatalog-retired
+  labels:
+    app.kubernetes.io/part-of: image-catalog
+rules:
+  - apiGroups: [admissionregistration.k8s.io]
+    resources: [mutatingwebhookconfigurations, validatingwebhookconfigurations]
+    verbs: [delete]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: imagecatalog-retired
+  labels:
+    app.kubernetes.io/part-of: image-catalog
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: imagecatalog-retired}
+subjects: [{kind: ServiceAccount, name: webhook, namespace: image-catalog}]
+`
+
+// installFrom installs what is in a source tree, as no release of it exists.
+func installFrom(t *testing.T, tree string) {
+	t.Helper()
+	build := exec.CommandContext(t.Context(), "ko", "resolve", "--base-import-paths", "--filename", "config")
+	build.Dir = tree
+	build.Env = append(os.Environ(), "KO_CONFIG_PATH=ko.yaml", "KO_DOCKER_REPO="+os.Getenv("KO_DOCKER_REPO")+"/previous")
+	manifests, err := build.Output()
+	require.NoError(t, err)
+	out, err := command(t, string(manifests)+retired, "kubectl", "apply", "--server-side", "--filename", "-")
+	require.NoError(t, err, out)
+	mustCommand(t, "kubectl", "rollout", "status", "deployment", "--namespace", "image-catalog", "--timeout=180s")
+	waitUntilRefusing(t)
+}
+
+// waitUntilRefusing waits for the webhook to have written its rules into the API server, which it does when it is ready.
+func waitUntilRefusing(t *testing.T) {
+	t.Helper()
+	refused := filepath.Join(repositoryRoot, "test/run/refused.yaml")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		out, err := command(t, "", "kubectl", "create", "--dry-run=server", "--filename", refused)
+		assert.Error(c, err)
+		assert.Contains(c, out, "denied the request: validation failed")
+	}, waitTimeout, pollInterval)
+}
+
+// oldEntries are of the shapes that entries have had from the beginning.
+const oldEntries = `
+apiVersion: imagecatalog.dev/v1alpha1
+kind: CatalogImage
+metadata:
+  name: follows-a-tag
+spec:
+  image: REGISTRY/e2e/upgrade:1
+---
+apiVersion: imagecatalog.dev/v1alpha1
+kind: CatalogImage
+metadata:
+  name: pinned
+spec:
+  image: REGISTRY/e2e/upgrade:2
+  digest: DIGEST
+---
+apiVersion: imagecatalog.dev/v1alpha1
+kind: CatalogImage
+metadata:
+  name: all-fields
+  labels: {team: boards}
+  annotations: {example.com/ticket: "17"}
+spec:
+  image: REGISTRY/e2e/upgrade:3
+  displayName: An image for boards
+  tags: [nightly, boards]
+  series: autosd
+  channel: stage
+  checkInterval: 5m
+  metadata:
+    architecture: x86_64
+    os: linux
+    distro: autosd
+    distroVersion: "9"
+    targets: [{name: raspberry-pi, verified: true, notes: booted}, {name: qemu}]
+    bootc: false
+    buildMode: image
+    exportFormat: qcow2
+    kernelVersion: 5.14.0
+  source: {kind: External}
+  lifecycle: {state: Deprecated, reason: there is a newer one, successor: pinned}
+---
+apiVersion: imagecatalog.dev/v1alpha1
+kind: CatalogImage
+metadata:
+  name: absent
+spec:
+  image: REGISTRY/e2e/upgrade:absent
+`
+
+var readyEntries = []string{"follows-a-tag", "pinned", "all-fields"}
+
+func TestAnUpgradeKeepsEntries(t *testing.T) {
+	tree, dir := previousTree(t), makeRelease(t)
+	inTime(t, dir, documented(t, "### Remove"))
+	installFrom(t, tree)
+	namespace := newNamespace(t, "e2e-upgrade")
+	publishOldEntries(t, namespace)
+	before := keptOf(t, namespace)
+
+	publishing := startPublishers(t, newNamespace(t, "e2e-during-upgrade"))
+	upgrade := exec.CommandContext(t.Context(), "bash", "-ec", documented(t, "### Upgrade"))
+	upgrade.Dir = dir
+	out, err := output(upgrade, "")
+	require.NoError(t, err, out)
+	require.NoError(t, publishing.stop())
+	t.Logf("%d entries were created during the upgrade", publishing.created.Load())
+	assert.Contains(t, out, `clusterrole.rbac.authorization.k8s.io "imagecatalog-retired" deleted`)
+
+	assert.Equal(t, before, keptOf(t, namespace))
+	assertInstalled(t, dir)
+	t.Run("old entries can be changed", func(t *testing.T) { changeOldEntries(t, namespace) })
+	t.Run("old claims are honoured", func(t *testing.T) { duplicateOldEntries(t, namespace) })
+	t.Run("new entries become ready", func(t *testing.T) {
+		image := push(t, os.Getenv("REGISTRY")+"/e2e/upgrade:new")
+		fresh := entry(namespace, 1)
+		fresh.Spec.Image = image.String()
+		_, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).Create(t.Context(), fresh, metav1.CreateOptions{})
+		require.NoError(t, err)
+		awaitReady(t, namespace, fresh.Name)
+	})
+}
+
+func publishOldEntries(t *testing.T, namespace string) {
+	t.Helper()
+	registry := os.Getenv("REGISTRY")
+	push(t, registry+"/e2e/upgrade:1")
+	pinned := push(t, registry+"/e2e/upgrade:2")
+	push(t, registry+"/e2e/upgrade:3")
+	manifests := strings.NewReplacer("REGISTRY", registry, "DIGEST", pinned.DigestStr()).Replace(oldEntries)
+	out, err := command(t, manifests, "kubectl", "apply", "--namespace", namespace, "--as", "alice", "--as-group", "system:masters", "--filename", "-")
+	require.NoError(t, err, out)
+	awaitReady(t, namespace, readyEntries...)
+}
+
+// awaitReady waits until the controller has found entries ready as they are now.
+func awaitReady(t *testing.T, namespace string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			entry, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).Get(t.Context(), name, metav1.GetOptions{})
+			require.NoError(c, err)
+			assert.Equal(c, entry.Generation, entry.Status.ObservedGeneration)
+			assert.True(c, entry.IsReady(), "%s: %+v", name, entry.Status.Conditions)
+		}, waitTimeout, pollInterval)
+	}
+}
+
+// kept is what an upgrade has no business with.
+type kept struct {
+	UID, Creator, LastModifier string
+	Spec                       any
+}
+
+func keptOf(t *testing.T, namespace string) map[string]kept {
+	t.Helper()
+	var list unstructured.UnstructuredList
+	out := mustCommand(t, "kubectl", "get", "catalogimages", "--namespace", namespace, "--output", "json")
+	require.NoError(t, json.Unmarshal([]byte(out), &list))
+	entries := map[string]kept{}
+	for _, item := range list.Items {
+		entries[item.GetName()] = kept{
+			UID:          string(item.GetUID()),
+			Creator:      item.GetAnnotations()["imagecatalog.dev/creator"],
+			LastModifier: item.GetAnnotations()["imagecatalog.dev/lastModifier"],
+			Spec:         item.Object["spec"],
+		}
+		assert.Equal(t, "alice", entries[item.GetName()].Creator)
+	}
+	require.Len(t, entries, len(readyEntries)+1)
+	return entries
+}
+
+// assertInstalled: the cluster has what the release has, to the letter, and nothing else of the catalog.
+func assertInstalled(t *testing.T, dir string) {
+	t.Helper()
+	release := filepath.Join(dir, "release", "image-catalog.yaml")
+	differences, err := command(t, "", "kubectl", "diff", "--server-side", "--filename", release)
+	assert.NoError(t, err, differences)
+	assert.ElementsMatch(t, strings.Fields(mustCommand(t, "kubectl", "get", "--filename", release, "--output", "name")), installed(t))
+}
+
+func changeOldEntries(t *testing.T, namespace string) {
+	for _, name := range readyEntries {
+		mustCommand(t, "kubectl", "patch", "catalogimage", name, "--namespace", namespace, "--type=merge", "--patch", `{"spec":{"displayName":"Changed"}}`)
+	}
+	awaitReady(t, namespace, readyEntries...)
+}
+
+func duplicateOldEntries(t *testing.T, namespace string) {
+	for _, name := range append([]string{"absent"}, readyEntries...) {
+		original, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).Get(t.Context(), name, metav1.GetOptions{})
+		require.NoError(t, err)
+		duplicate := entry(namespace, 2)
+		duplicate.Spec = original.Spec
+		_, err = catalog.ImagecatalogV1alpha1().CatalogImages(namespace).Create(t.Context(), duplicate, metav1.CreateOptions{})
+		assert.ErrorContains(t, err, `already, as "`+name+`"`)
+	}
+}

@@ -1,0 +1,99 @@
+package installation
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// rules gives the rules of every role of a kind by the role's name.
+func rules(t *testing.T, kind string) map[string][]rbacv1.PolicyRule {
+	t.Helper()
+	all := map[string][]rbacv1.PolicyRule{}
+	for _, role := range ofKind[rbacv1.ClusterRole](t, kind) { // a Role has a part of a ClusterRole's fields
+		require.NotEmpty(t, role.Rules, role.Name)
+		all[role.Name] = role.Rules
+	}
+	return all
+}
+
+func TestNoRuleHasAWildcard(t *testing.T) {
+	for _, kind := range []string{"ClusterRole", "Role"} {
+		for role, granted := range rules(t, kind) {
+			for _, rule := range granted {
+				for _, words := range [][]string{rule.APIGroups, rule.Resources, rule.ResourceNames, rule.Verbs, rule.NonResourceURLs} {
+					assert.NotContains(t, words, "*", "%s %s", kind, role)
+				}
+				for _, verb := range []string{"escalate", "bind", "impersonate"} {
+					assert.NotContains(t, rule.Verbs, verb, "%s %s", kind, role)
+				}
+			}
+		}
+	}
+}
+
+// Secrets of other namespaces are read one at a time, by their names; only the webhook watches some, those beside it.
+func TestNobodyListsSecretsOfOthers(t *testing.T) {
+	for role, granted := range rules(t, "ClusterRole") {
+		assert.Subset(t, []string{"get"}, verbsOn(granted, "secrets"), role)
+	}
+	for role, granted := range rules(t, "Role") {
+		if role != "webhook" {
+			assert.Empty(t, verbsOn(granted, "secrets"), role)
+		}
+	}
+}
+
+// Only people and pipelines decide what is in the catalog; the controller adds labels to what is there.
+func TestNoBinaryDecidesWhatIsInTheCatalog(t *testing.T) {
+	granted := rules(t, "ClusterRole")
+	for binary, most := range map[string][]string{
+		"controller": {"get", "list", "watch", "patch"},
+		"webhook":    {"get", "list", "watch"},
+		"query":      {"get", "list", "watch"},
+	} {
+		require.Contains(t, granted, "imagecatalog-"+binary)
+		assert.Subset(t, most, verbsOn(granted["imagecatalog-"+binary], "catalogimages"), binary)
+	}
+}
+
+// Statuses belong to the controller.
+func TestOnlyTheControllerWritesStatuses(t *testing.T) {
+	for role, granted := range rules(t, "ClusterRole") {
+		if role != "imagecatalog-controller" {
+			assert.Empty(t, verbsOn(granted, "catalogimages/status"), role)
+		}
+	}
+}
+
+func verbsOn(granted []rbacv1.PolicyRule, resource string) (verbs []string) {
+	for _, rule := range granted {
+		for _, covered := range rule.Resources {
+			if covered == resource {
+				verbs = append(verbs, rule.Verbs...)
+			}
+		}
+	}
+	return verbs
+}
+
+func TestBindingsNameWhatExists(t *testing.T) {
+	accounts := map[string]bool{}
+	for _, account := range ofKind[corev1.ServiceAccount](t, "ServiceAccount") {
+		accounts[account.Name] = true
+	}
+	for _, kind := range []string{"ClusterRole", "Role"} {
+		roles := rules(t, kind)
+		for _, binding := range ofKind[rbacv1.ClusterRoleBinding](t, kind+"Binding") {
+			assert.Contains(t, roles, binding.RoleRef.Name, binding.Name)
+			for _, subject := range binding.Subjects {
+				assert.Equal(t, rbacv1.ServiceAccountKind, subject.Kind, binding.Name)
+				assert.Equal(t, namespace, subject.Namespace, binding.Name)
+				assert.True(t, accounts[subject.Name], "%s binds %s", binding.Name, subject.Name)
+			}
+		}
+	}
+}
