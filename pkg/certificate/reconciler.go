@@ -79,7 +79,7 @@ func (r *reconciler) take(ctx context.Context, held holding, next step, stored *
 	}
 	_, err := r.client.Update(ctx, secret, metav1.UpdateOptions{})
 	if err == nil {
-		logging.FromContext(ctx).Infof("Certificate in secret %s: %s", r.key, next)
+		logging.FromContext(ctx).Warnf("Certificate in secret %s: %s", r.key, next)
 	}
 	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
@@ -95,7 +95,7 @@ func (r *reconciler) settled(ctx context.Context, secret *corev1.Secret) error {
 	}
 	if awaited != "" {
 		r.known = known{}
-		logging.FromContext(ctx).Infof("Renewing the certificate: waiting until webhook configuration %s trusts the next CA", awaited)
+		logging.FromContext(ctx).Warnf("Renewing the certificate: waiting until webhook configuration %s trusts the next CA", awaited)
 		return controller.NewSkipKey(r.key.String()) // its change calls again
 	}
 	if wait := r.known.wait(secret.ResourceVersion, r.now()); wait > 0 {

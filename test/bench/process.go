@@ -51,6 +51,9 @@ func start(ctx context.Context, args ...string) (*process, error) {
 // url of a target: a path and a query.
 func (p *process) url(target string) string { return "http://" + p.address + target }
 
+// id is the number of the process.
+func (p *process) id() int { return p.cmd.Process.Pid }
+
 func (p *process) stop() error {
 	return errors.Join(p.stdin.Close(), p.cmd.Wait())
 }

@@ -24,10 +24,12 @@ import (
 //
 //	serve -entries 1000    the query server with that many synthetic entries
 //	serve -copy URL        a static handler with the answer that URL gives
+//	serve -admit DIR       webhooks that do nothing, with the certificate and the key of that directory
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	entries := flags.Int("entries", 0, "serve the catalog with this many synthetic entries")
 	source := flags.String("copy", "", "serve what is at this `URL`, to whoever asks for whatever")
+	admit := flags.String("admit", "", "admit everything, by HTTPS with tls.crt and tls.key of this `directory`")
 	profile := flags.String("profile", "", "write a CPU profile to this `file`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -37,8 +39,11 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 		return err
 	}
 	begin := func(ctx context.Context) (server, error) { return newCatalog(ctx, *entries) }
-	if *source != "" {
+	switch {
+	case *source != "":
 		begin = func(ctx context.Context) (server, error) { return newStatic(ctx, *source) }
+	case *admit != "":
+		begin = func(context.Context) (server, error) { return newAdmitting(*admit), nil }
 	}
 	return errors.Join(serveUntil(ctx, begin, in, out), stopProfile())
 }
