@@ -49,6 +49,12 @@ func TestWhatWasForbiddenIsNamed(t *testing.T) {
 	}, lines)
 }
 
+func TestWhatIsRefusedDuringARemovalLacksNothing(t *testing.T) {
+	lines, err := judge("-forbidden", "-since", since, "testdata/removed.log")
+	assert.EqualError(t, err, "1 findings in 3 requests under 6 permissions")
+	assert.Equal(t, []string{"forbidden: image-catalog:webhook: list /after: secrets is forbidden (1 times)"}, lines)
+}
+
 func TestNothingFoundIsSaid(t *testing.T) {
 	lines, err := judge("-forbidden", "-since", since, "testdata/allowed.log")
 	require.NoError(t, err, "a namespace that is being deleted is no lack of permissions")

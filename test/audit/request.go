@@ -41,11 +41,27 @@ type event struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// tally is what was asked, and what was refused, in all logs.
+// tally is what was asked, and what was refused, in all logs. They are read in the order of time.
 type tally struct {
+	accounts map[string]bool // whose requests count
+	roles    map[string]bool // that give them their permissions, by key
+	gone     map[string]bool // those of roles that are deleted: the installation is being removed
+
 	requests int
 	granted  map[request]int
 	refused  map[string]int // by what is to be said about it
+}
+
+func newTally(grants []grant) *tally {
+	t := &tally{
+		accounts: map[string]bool{}, roles: map[string]bool{}, gone: map[string]bool{},
+		granted: map[request]int{}, refused: map[string]int{},
+	}
+	for _, g := range grants {
+		kind, name, _ := strings.Cut(g.role, " ")
+		t.accounts[g.account], t.roles[key(kind, g.namespace, name)] = true, true
+	}
+	return t
 }
 
 // read adds the log at a path. A last line that is still being written is left out.
@@ -68,18 +84,41 @@ func (t *tally) read(path string, since time.Time) error {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return fmt.Errorf("reading %s, line %d: %w", path, n, err)
 		}
-		if account, ok := strings.CutPrefix(e.User.Username, "system:serviceaccount:"); ok && !e.Received.Before(since) {
+		if e.Received.Before(since) {
+			continue
+		}
+		t.follow(e)
+		if account, ok := strings.CutPrefix(e.User.Username, "system:serviceaccount:"); ok && t.accounts[account] {
 			t.add(account, e)
 		}
 	}
 }
 
-func (t *tally) add(account string, e event) {
-	if t.granted == nil {
-		t.granted, t.refused = map[request]int{}, map[string]int{}
+// follow learns of roles that are deleted and made again.
+func (t *tally) follow(e event) {
+	if e.Object == nil || e.Response.Code >= http.StatusBadRequest {
+		return
 	}
+	kind, ok := map[string]string{"clusterroles": "ClusterRole", "roles": "Role"}[e.Object.Resource]
+	role := key(kind, e.Object.Namespace, e.Object.Name)
+	if !ok || !t.roles[role] {
+		return
+	}
+	switch e.Verb {
+	case "delete":
+		t.gone[role] = true
+	case "create", "update", "patch":
+		delete(t.gone, role)
+	}
+}
+
+// add counts a request. One that was refused while a role was gone lacked a permission that the manifests give.
+func (t *tally) add(account string, e event) {
 	t.requests++
 	if lacksPermission(e) {
+		if len(t.gone) > 0 {
+			return
+		}
 		t.refused[fmt.Sprintf("forbidden: %s: %s %s: %s", account, e.Verb, e.RequestURI, reason(e))]++
 		return
 	}
