@@ -143,7 +143,7 @@ func (k *Keeper) Release(ctx context.Context, held []*coordinationv1.Lease, entr
 		left := k.graceLeft(lease)
 		over := IsAdopted(lease) || left <= 0 || (gone != "" && UID(lease) == gone)
 		switch {
-		case lease.Name == kept:
+		case lease.Name == kept, Holder(lease) != entry: // filed under the wrong name, it is another's
 		case over:
 			errs = append(errs, k.release(ctx, lease, entry))
 		case again == 0 || left < again:
@@ -227,10 +227,15 @@ func (k *Keeper) graceLeft(lease *coordinationv1.Lease) time.Duration {
 	return GraceLeft(lease, k.now())
 }
 
-// GraceLeft is how long a claim is honoured if it is pending; zero or less when it is not.
+// GraceLeft is how long a claim is honoured if it is pending; zero or less when it is not. A time that is missing, or
+// further ahead than clocks may differ, was forged.
 func GraceLeft(lease *coordinationv1.Lease, now time.Time) time.Duration {
 	if lease.Spec.AcquireTime == nil {
-		return 0 // nobody who takes a claim leaves this out
+		return 0
 	}
-	return Grace - now.Sub(lease.Spec.AcquireTime.Time)
+	left := Grace - now.Sub(lease.Spec.AcquireTime.Time)
+	if left > 2*Grace {
+		return 0
+	}
+	return left
 }

@@ -137,6 +137,7 @@ func TestTheTableOfThePackageComment(t *testing.T) {
 		"pending for a moment less than grace":        {theirs(pending, Grace-time.Millisecond), nil, pendingFor(time.Second)},
 		"pending for grace":                           {theirs(pending, Grace), nil, nil},
 		"pending since a clock that is ahead":         {theirs(pending, -5*time.Second), nil, pendingFor(66 * time.Second)},
+		"pending since a time that is years ahead":    {theirs(pending, -10000*time.Hour), nil, nil},
 	} {
 		for verb, to := range map[string]state{"Take": pending, "Adopt": adopted, "Check": ""} {
 			t.Run(title+"/"+verb, func(t *testing.T) {
@@ -424,6 +425,7 @@ func TestRelease(t *testing.T) {
 		claimed(three, "mine", pending, 20*time.Second),
 		claimed(four, "mine", pending, Grace),
 	}
+	misfiled := claimed(one, "theirs", adopted, time.Hour) // found by a label of mine
 	another := claimed(two, "mine", pending, 0)
 	another.Annotations[UIDAnnotation] = "mine-2"
 	for title, test := range map[string]struct {
@@ -440,6 +442,7 @@ func TestRelease(t *testing.T) {
 		"the entry is of another image now":             {held[:2], stored{"radar/mine": two}, two, "", []string{one}, 0},
 		"the entry is back, which the caller missed":    {held, stored{"radar/mine": one}, "", "", []string{four}, 40 * time.Second},
 		"kept, although the entry seems to have it not": {held[:1], nil, one, "", nil, 0},
+		"a claim of another, under the wrong label":     {[]*coordinationv1.Lease{misfiled}, nil, "", "", nil, 0},
 		"nothing is held":                               {nil, nil, "", "", nil, 0},
 	} {
 		t.Run(title, func(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog"
 )
 
-// What a claim looks like as a Lease. Only its name, holder, state and UID decide anything.
+// What a claim looks like as a Lease. Its name, holder, state, UID and time decide who may have
+// the claim; the rest is to find it by, and for people.
 const (
 	// HolderLabel holds a hash of the holder's namespace and name, which may be longer than a label value.
 	HolderLabel = catalog.GroupName + "/holder"

@@ -5,6 +5,7 @@ package controlplane
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,7 +43,11 @@ func TestAClaimThatWasTamperedWithHeals(t *testing.T) {
 			lease.Annotations[claim.IdentityAnnotation] = "quay.io/acme/other:1"
 		},
 		"of another namespace": func(lease *coordinationv1.Lease) { lease.Annotations[claim.NamespaceAnnotation] = "default" },
-		"filed under another":  func(lease *coordinationv1.Lease) { lease.Labels[claim.HolderLabel] = "somebody-else" },
+		"of the future, pending": func(lease *coordinationv1.Lease) {
+			*lease.Spec.HolderIdentity, lease.Labels[claim.StateLabel] = "nobody", "pending"
+			lease.Spec.AcquireTime = &metav1.MicroTime{Time: time.Now().AddDate(10, 0, 0)}
+		},
+		"filed under another": func(lease *coordinationv1.Lease) { lease.Labels[claim.HolderLabel] = "somebody-else" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,8 +36,9 @@ func raceUpdatesAgainstCreates(t *testing.T) {
 	const namespaces = 4
 	var all sync.WaitGroup
 	began := time.Now()
+	var won wins
 	for range namespaces {
-		race := updateRace{t: t, entries: catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t))}
+		race := updateRace{t: t, won: &won, entries: catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t))}
 		all.Go(func() {
 			for round := range rounds() / namespaces {
 				if !race.round(round) {
@@ -46,12 +48,18 @@ func raceUpdatesAgainstCreates(t *testing.T) {
 		})
 	}
 	all.Wait()
-	t.Logf("%d rounds in %s", rounds(), time.Since(began).Round(time.Second))
+	t.Logf("%d rounds in %s: %d moves and %d creates won", rounds(), time.Since(began).Round(time.Second), won.moves.Load(), won.creates.Load())
+	assert.Positive(t, won.moves.Load())
+	assert.Positive(t, won.creates.Load())
 }
+
+// wins tell that it was a race.
+type wins struct{ moves, creates atomic.Int64 }
 
 type updateRace struct {
 	t       *testing.T
 	entries catalogclient.CatalogImageInterface
+	won     *wins
 }
 
 func (r updateRace) round(n int) bool {
@@ -71,7 +79,7 @@ func (r updateRace) round(n int) bool {
 			all.Go(func() {
 				name := fmt.Sprintf("created-%d-%d-%d", n, index, try)
 				_, err := r.entries.Create(r.t.Context(), newEntry(name, image), metav1.CreateOptions{})
-				assertRefusal(r.t, err)
+				assertRefusal(r.t, err, &r.won.creates)
 			})
 		}
 	}
@@ -83,15 +91,17 @@ func (r updateRace) round(n int) bool {
 func (r updateRace) move(name, image string) {
 	patch := fmt.Appendf(nil, `{"spec": {"image": %q}}`, image)
 	_, err := r.entries.Patch(r.t.Context(), name, "application/merge-patch+json", patch, metav1.PatchOptions{})
-	assertRefusal(r.t, err)
+	assertRefusal(r.t, err, &r.won.moves)
 }
 
-// assertRefusal asserts that a claim is the only reason for which something was refused.
-func assertRefusal(t *testing.T, err error) {
+// assertRefusal asserts that a claim is the only reason for which something was refused, and counts what was not.
+func assertRefusal(t *testing.T, err error, won *atomic.Int64) {
 	t.Helper()
-	if err != nil {
-		assert.Regexp(t, `already, as|`+`retry in|lost \d+ races`, err.Error())
+	if err == nil {
+		won.Add(1)
+		return
 	}
+	assert.Regexp(t, `already, as|retry in|lost \d+ races`, err.Error())
 }
 
 func (r updateRace) unique() bool {

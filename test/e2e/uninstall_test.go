@@ -50,6 +50,9 @@ func TestWithoutAWebhookAllCanBeDeleted(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, left.Items)
 	})
+	t.Run("entries with a finalizer", func(t *testing.T) {
+		inTime(t, dir, "kubectl delete catalogimages --all --cascade=foreground --namespace "+namespaces[2])
+	})
 	t.Run("a namespace full of entries", func(t *testing.T) {
 		inTime(t, dir, "kubectl delete namespace "+namespaces[1])
 	})

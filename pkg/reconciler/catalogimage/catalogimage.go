@@ -80,9 +80,9 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogI
 		return labelled // only a changed spec can mend it
 	}
 	entry.Status.MarkImage(ref.Name())
+	entry.Status.MarkNoPolicy()
 	uniqueAgain, err := r.judgeUnique(ctx, entry, ref)
 	resolvedAgain := r.judgeResolved(ctx, entry, ref)
-	entry.Status.MarkNoPolicy()
 	judgeMetadata(entry)
 	if err := errors.Join(labelled, err); err != nil {
 		return err

@@ -2,7 +2,6 @@ package catalogimage
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
@@ -70,11 +69,13 @@ type departed struct {
 	now   func() time.Time
 	mutex sync.Mutex
 	last  map[types.NamespacedName]departure
+	queue []departure // oldest first
 }
 
 type departure struct {
-	uid types.UID
-	at  time.Time
+	entry types.NamespacedName
+	uid   types.UID
+	at    time.Time
 }
 
 func newDeparted(now func() time.Time) *departed {
@@ -84,18 +85,27 @@ func newDeparted(now func() time.Time) *departed {
 func (d *departed) note(entry types.NamespacedName, uid types.UID) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	maps.DeleteFunc(d.last, func(_ types.NamespacedName, past departure) bool { return d.isOver(past) })
-	d.last[entry] = departure{uid, d.now()}
+	d.expire()
+	d.last[entry] = departure{entry, uid, d.now()}
+	d.queue = append(d.queue, d.last[entry])
+}
+
+// expire forgets what is over. Each departure is looked at once, however many there are.
+func (d *departed) expire() {
+	for len(d.queue) > 0 && d.now().Sub(d.queue[0].at) > claim.Grace {
+		if past := d.queue[0]; d.last[past.entry] == past {
+			delete(d.last, past.entry)
+		}
+		d.queue = d.queue[1:]
+	}
 }
 
 // uid is "" when no such entry departed lately.
 func (d *departed) uid(entry types.NamespacedName) types.UID {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	if past := d.last[entry]; !d.isOver(past) {
-		return past.uid
-	}
-	return ""
+	d.expire()
+	return d.last[entry].uid
 }
 
 // took says whether the claim was taken for an entry that departed lately.
@@ -103,5 +113,3 @@ func (d *departed) took(lease *coordinationv1.Lease, entry types.NamespacedName)
 	uid := claim.UID(lease)
 	return uid != "" && uid == d.uid(entry)
 }
-
-func (d *departed) isOver(past departure) bool { return d.now().Sub(past.at) > claim.Grace }

@@ -53,7 +53,8 @@ func NewController(registry Registry) injection.ControllerConstructor {
 		); err != nil {
 			logging.FromContext(ctx).Fatalw("Watching entries and claims", "error", err)
 		}
-		go leases.RunWithContext(ctx) // knative starts the informers that it makes
+		go leases.RunWithContext(ctx) // knative starts the informers that it makes, and waits for them
+		cache.WaitForCacheSync(ctx.Done(), leases.HasSynced)
 		return impl
 	}
 }

@@ -27,8 +27,8 @@ func byLease(object any) ([]string, error) {
 }
 
 // enqueueOnIntent enqueues an entry when somebody changed it, not when the controller wrote its status: that would
-// ask the registry a second time for nothing. But a status that calls for other labels does. A resync (the same
-// version twice) counts as a change.
+// ask the registry a second time for nothing. But a status that calls for other labels does, and so do stamps, which
+// the status mirrors. A resync (the same version twice) counts as a change.
 func enqueueOnIntent(impl *controller.Impl, gone *departed) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc: impl.Enqueue,
@@ -42,11 +42,16 @@ func enqueueOnIntent(impl *controller.Impl, gone *departed) cache.ResourceEventH
 			was, isEntry := before.(*v1alpha1.CatalogImage)
 			is, stillEntry := after.(*v1alpha1.CatalogImage)
 			statusOnly := isEntry && stillEntry && was.ResourceVersion != is.ResourceVersion && was.Generation == is.Generation
-			if !statusOnly || len(is.FacetLabelChanges()) > 0 {
+			if !statusOnly || len(is.FacetLabelChanges()) > 0 || restored(was, is) {
 				impl.Enqueue(after)
 			}
 		},
 	}
+}
+
+// restored says whether a restore brought in who published the entry and when.
+func restored(was, is *v1alpha1.CatalogImage) bool {
+	return was.PublishedBy() != is.PublishedBy() || !was.PublishedAt().Equal(is.PublishedAt())
 }
 
 // queue takes the keys of entries to reconcile, now or later.

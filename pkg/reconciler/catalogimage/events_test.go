@@ -40,6 +40,11 @@ func TestWhichChangesOfAnEntryEnqueueIt(t *testing.T) {
 		"the labels": {func(h cache.ResourceEventHandler) {
 			h.OnUpdate(version("2", 1, withPlatforms), version("3", 1, labelled))
 		}, nil},
+		"a restored stamp": {func(h cache.ResourceEventHandler) {
+			h.OnUpdate(version("2", 1), version("3", 1, func(i *v1alpha1.CatalogImage) {
+				i.Annotations = map[string]string{v1alpha1.CreatorAnnotation: "alice"}
+			}))
+		}, []types.NamespacedName{it}},
 		"a resync":   {func(h cache.ResourceEventHandler) { h.OnUpdate(version("1", 1), version("1", 1)) }, []types.NamespacedName{it}},
 		"a deletion": {func(h cache.ResourceEventHandler) { h.OnDelete(version("3", 1)) }, []types.NamespacedName{it}},
 		"a deletion missed": {func(h cache.ResourceEventHandler) {

@@ -107,7 +107,7 @@ func (s *CatalogImageStatus) MarkChecked(at time.Time) {
 
 // MarkOutage records that the registry gave no answer to go by, at the time of the check. The verdicts before it stand
 // for OutageGrace, counted from the first of the checks that failed; then, or where there is none, Resolved and
-// PolicySatisfied are Unknown, until the registry answers.
+// PolicySatisfied are Unknown, until the registry answers. That there is no policy takes no registry to know.
 //
 // The start is a field of the status, because the transition time of a condition moves whenever its message does.
 func (s *CatalogImageStatus) MarkOutage(reason, message string, at time.Time) {
@@ -117,7 +117,8 @@ func (s *CatalogImageStatus) MarkOutage(reason, message string, at time.Time) {
 	s.markFalse(ConditionFresh, reason, message)
 	over := at.Sub(s.OutageSince.Time) >= OutageGrace
 	for _, verdict := range []apis.ConditionType{ConditionResolved, ConditionPolicySatisfied} {
-		if over || s.GetCondition(verdict).IsUnknown() {
+		was := s.GetCondition(verdict)
+		if was.IsUnknown() || (over && was.Reason != reasonNoPolicy) {
 			s.markUnknown(verdict, reason, message)
 		}
 	}

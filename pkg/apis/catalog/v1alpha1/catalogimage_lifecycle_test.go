@@ -244,6 +244,7 @@ func TestALongMessageIsClippedToWhatTheSchemaAdmits(t *testing.T) {
 
 func TestAnOutage(t *testing.T) {
 	resolved := func(s *v1alpha1.CatalogImageStatus) { makeReady(s); s.Digest = digestA }
+	policed := func(s *v1alpha1.CatalogImageStatus) { resolved(s); s.MarkPolicySatisfied("signed") }
 	notFound := func(s *v1alpha1.CatalogImageStatus) {
 		makeReady(s)
 		s.MarkUnresolved("NotFound", "no such tag")
@@ -256,13 +257,15 @@ func TestAnOutage(t *testing.T) {
 	}{
 		"the first failure of a good entry":   {resolved, nil, "True/", "True/NoPolicy", "True/", v1alpha1.PhaseAvailable},
 		"within the grace":                    {resolved, []time.Duration{30 * time.Second, time.Hour - time.Second}, "True/", "True/NoPolicy", "True/", v1alpha1.PhaseAvailable},
-		"the grace is over":                   {resolved, []time.Duration{time.Hour}, "Unknown/Throttled", "Unknown/Throttled", "Unknown/Throttled", v1alpha1.PhaseUnavailable},
-		"the grace is long over":              {resolved, []time.Duration{time.Hour, 48 * time.Hour}, "Unknown/Throttled", "Unknown/Throttled", "Unknown/Throttled", v1alpha1.PhaseUnavailable},
+		"the grace is over":                   {resolved, []time.Duration{time.Hour}, "Unknown/Throttled", "True/NoPolicy", "Unknown/Throttled", v1alpha1.PhaseUnavailable},
+		"the grace is long over":              {resolved, []time.Duration{time.Hour, 48 * time.Hour}, "Unknown/Throttled", "True/NoPolicy", "Unknown/Throttled", v1alpha1.PhaseUnavailable},
 		"a missing image, within the grace":   {notFound, []time.Duration{time.Minute}, "False/NotFound", "True/NoPolicy", "False/NotFound", v1alpha1.PhaseFailed},
-		"a missing image, the grace is over":  {notFound, []time.Duration{2 * time.Hour}, "Unknown/Throttled", "Unknown/Throttled", "Unknown/Throttled", v1alpha1.PhaseVerifying},
+		"a missing image, the grace is over":  {notFound, []time.Duration{2 * time.Hour}, "Unknown/Throttled", "True/NoPolicy", "Unknown/Throttled", v1alpha1.PhaseVerifying},
+		"a policy holds, within the grace":    {policed, []time.Duration{time.Minute}, "True/", "True/PoliciesHold", "True/", v1alpha1.PhaseAvailable},
+		"a policy holds, the grace is over":   {policed, []time.Duration{time.Hour}, "Unknown/Throttled", "Unknown/Throttled", "Unknown/Throttled", v1alpha1.PhaseUnavailable},
 		"there is no verdict yet":             {(*v1alpha1.CatalogImageStatus).MarkUnique, nil, "Unknown/Throttled", "Unknown/Throttled", "Unknown/Throttled", v1alpha1.PhaseVerifying},
 		"a clock that went back by two hours": {resolved, []time.Duration{-2 * time.Hour, -time.Hour - time.Second}, "True/", "True/NoPolicy", "True/", v1alpha1.PhaseAvailable},
-		"and the grace counts from there":     {resolved, []time.Duration{-2 * time.Hour, -time.Hour}, "Unknown/Throttled", "Unknown/Throttled", "Unknown/Throttled", v1alpha1.PhaseUnavailable},
+		"and the grace counts from there":     {resolved, []time.Duration{-2 * time.Hour, -time.Hour}, "Unknown/Throttled", "True/NoPolicy", "Unknown/Throttled", v1alpha1.PhaseUnavailable},
 	} {
 		t.Run(title, func(t *testing.T) {
 			status := newStatus()

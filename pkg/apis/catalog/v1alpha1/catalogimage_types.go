@@ -13,7 +13,6 @@ import (
 // +genclient
 // +genreconciler
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.lifecycle) || !has(self.spec.lifecycle.successor) || self.spec.lifecycle.successor != self.metadata.name",message="name another entry: none is its own successor",fieldPath=".spec.lifecycle.successor"
 type CatalogImage struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

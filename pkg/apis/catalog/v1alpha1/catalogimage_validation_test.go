@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -60,6 +62,10 @@ func TestValidateRefuses(t *testing.T) {
 			v1alpha1.CatalogImageSpec{Image: "user:secret@quay.io/acme/autosd"},
 			"spec.image: invalid value: ...@...: it holds a user name or password; leave them out, and name a pull secret in imagePullSecrets",
 		},
+		"credentials in a URL": {
+			v1alpha1.CatalogImageSpec{Image: "https://user:secret@quay.io/acme/autosd:1"},
+			"spec.image: invalid value: ...@...: it holds a user name or password; leave them out, and name a pull secret in imagePullSecrets",
+		},
 		"what Tekton has not filled in": {
 			v1alpha1.CatalogImageSpec{Image: "$(params.IMAGE)"},
 			"spec.image: invalid value: $(params.IMAGE): " + write + " ($(...) was not replaced: the Task or Pipeline has no such parameter or result)",
@@ -104,9 +110,27 @@ func TestValidateRefuses(t *testing.T) {
 	}
 }
 
-func TestValidateLeavesStatusAndDeletionAlone(t *testing.T) {
-	bad := &v1alpha1.CatalogImage{}
-	require.NotNil(t, bad.Validate(apis.WithinUpdate(t.Context(), bad)), "an ordinary update is judged")
+func TestNobodyIsTheirOwnSuccessor(t *testing.T) {
+	entry := v1alpha1.CatalogImage{
+		ObjectMeta: metav1.ObjectMeta{Name: "autosd"},
+		Spec:       v1alpha1.CatalogImageSpec{Image: "quay.io/acme/autosd:1", Lifecycle: &v1alpha1.Lifecycle{State: v1alpha1.LifecycleDeprecated, Successor: "autosd"}},
+	}
+	assert.Equal(t, []string{"spec.lifecycle.successor: invalid value: autosd: name another entry: none is its own successor"},
+		problems(entry.Validate(apis.WithinCreate(t.Context()))))
+	entry.Spec.Lifecycle.Successor = "autosd-2"
+	assert.Empty(t, problems(entry.Validate(apis.WithinCreate(t.Context()))))
+}
+
+// What is stored was judged by the rules of its time.
+func TestValidateLeavesWhatIsStoredAlone(t *testing.T) {
+	good := &v1alpha1.CatalogImage{Spec: v1alpha1.CatalogImageSpec{Image: "quay.io/acme/autosd:1"}}
+	bad := &v1alpha1.CatalogImage{Spec: v1alpha1.CatalogImageSpec{Image: "quay.io/acme//autosd:1"}}
+	require.NotNil(t, bad.Validate(apis.WithinUpdate(t.Context(), good)), "a changed spec is judged")
+	assert.Nil(t, bad.Validate(apis.WithinUpdate(t.Context(), bad)), "a spec that is as it was is not")
+
+	deleted := bad.DeepCopy()
+	deleted.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+	assert.Nil(t, deleted.Validate(apis.WithinUpdate(t.Context(), good)))
 	assert.Nil(t, bad.Validate(apis.WithinSubResourceUpdate(t.Context(), bad, "status")))
 	assert.Nil(t, bad.Validate(apis.WithinDelete(t.Context())))
 }

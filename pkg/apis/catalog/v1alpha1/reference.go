@@ -80,13 +80,13 @@ var errCredentials = errors.New("it holds a user name or password; leave them ou
 
 // mistaken finds what the parser would take for something else, or would not explain.
 func mistaken(image string) error {
-	beforeAt, afterAt, _ := strings.Cut(image, "@")
+	_, afterAt, _ := strings.Cut(image, "@")
 	switch {
 	case strings.Contains(image, "$("):
 		return errors.New("$(...) was not replaced: the Task or Pipeline has no such parameter or result")
 	case sha256Digest.MatchString(image):
 		return errors.New("a digest alone does not say of which repository")
-	case strings.ContainsRune(afterAt, '/') && !strings.ContainsRune(beforeAt, '/'):
+	case strings.ContainsRune(afterAt, '/'): // which no digest has
 		return errCredentials
 	default:
 		return nil
