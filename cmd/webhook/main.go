@@ -33,11 +33,13 @@ func main() {
 	// All that is written are objects of Kubernetes itself, claims above all; an entry is read, as JSON.
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	server := admission.NewServer(certificate.Serving)
 	// The webhook's own port answers the kubelet's probes: it is ready when it admits, not when it runs.
 	sharedmain.MainWithConfig(sharedmain.WithHealthProbesDisabled(ctx), "webhook", config,
-		certificate.NewController,
-		admission.NewDefaulting,
-		admission.NewValidation,
-		admission.NewConfigValidation,
+		server.Answering(admission.NewDefaulting),
+		server.Answering(admission.NewValidation),
+		server.Answering(admission.NewConfigValidation),
+		server.Starting(certificate.NewController),
 	)
+	server.Wait()
 }

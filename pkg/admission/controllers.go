@@ -45,7 +45,7 @@ func kinds(ctx context.Context) map[schema.GroupVersionKind]resourcesemantics.Ge
 
 // NewDefaulting constructs the controller of the mutating webhook.
 func NewDefaulting(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-	return guard(ctx, defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(ctx), nil, disallowUnknownFields))
+	return guard(defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(ctx), nil, disallowUnknownFields))
 }
 
 // NewValidation constructs the controller of the validating webhook.
@@ -57,12 +57,12 @@ func NewValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	callbacks := map[schema.GroupVersionKind]validation.Callback{
 		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): RefuseDuplicates(keeper),
 	}
-	return guard(ctx, validation.NewAdmissionController(ctx, validationName, "/validation", kinds(ctx), nil, disallowUnknownFields, callbacks))
+	return guard(validation.NewAdmissionController(ctx, validationName, "/validation", kinds(ctx), nil, disallowUnknownFields, callbacks))
 }
 
 // NewConfigValidation constructs the controller that validates the catalog's own config maps.
 func NewConfigValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-	return guard(ctx, configmaps.NewAdmissionController(ctx, configName, "/config-validation", configmap.Constructors{
+	return guard(configmaps.NewAdmissionController(ctx, configName, "/config-validation", configmap.Constructors{
 		leaderelection.ConfigMapName(): leaderelection.NewConfigFromConfigMap,
 		logging.ConfigMapName():        logging.NewConfigFromConfigMap,
 		o11yconfigmap.Name():           o11yconfigmap.Parse,

@@ -34,8 +34,6 @@ func serve(ctx context.Context, t *testing.T) *httptest.Server {
 type reply struct {
 	status int
 	body   string
-	// closes says that the connection ends with it.
-	closes bool
 }
 
 // review sends an AdmissionReview.
@@ -50,7 +48,7 @@ func review(t *testing.T, server *httptest.Server, path, body string) (reply, er
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
-	return reply{response.StatusCode, string(answer), response.Close}, err
+	return reply{response.StatusCode, string(answer)}, err
 }
 
 // reviewGood sends one that is in order.
@@ -85,14 +83,6 @@ func TestHostileReviewsEndNoProcess(t *testing.T) {
 			reviewGood(t, server)
 		}
 	}
-}
-
-func TestAReplicaThatEndsClosesItsConnections(t *testing.T) {
-	ctx, cancel := context.WithCancel(webhook.WithOptions(fakeContext(t), webhook.Options{}))
-	server := serve(ctx, t)
-	assert.False(t, reviewGood(t, server).closes)
-	cancel()
-	assert.True(t, reviewGood(t, server).closes, "the request is answered, and the next goes elsewhere")
 }
 
 func TestAllControllersAreGuarded(t *testing.T) {
