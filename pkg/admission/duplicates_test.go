@@ -73,6 +73,7 @@ func TestWhichRequestsTakeAClaim(t *testing.T) {
 		"another channel":                   {updating(admitted()), admitted(channel("prod")), nil},
 		"another, tried, of the same image": {apis.WithDryRun(updating(admitted())), admitted(channel("prod")), nil},
 		"the stored one names no image":     {updating(admitted(image("UPPER/case:1"))), admitted(), []string{"take quay.io/acme/autosd:1 for radar/autosd"}},
+		"of no image, as before":            {updating(admitted(image("UPPER/case:1"))), admitted(image("UPPER/case:1"), channel("prod")), nil},
 		"no stored object":                  {updating(nil), admitted(), []string{"take quay.io/acme/autosd:1 for radar/autosd"}},
 		"a finalizer goes":                  {updating(admitted()), admitted(deleting), nil},
 		"a create of what is deleted":       {create, admitted(deleting), nil},
