@@ -38,9 +38,10 @@ func previousTree(t *testing.T) (dir string) {
 	return dir
 }
 
-// retired is what an old installation had and the present one has no more. The right that it gives is one that older
-// commits lacked, where an admission plugin (OwnerReferencesPermissionEnforcement, on in OpenShift and in the embedded
-// cluster) asks it of the webhook, to make its namespace the owner of its configurations.
+// retired is what an old installation had and the present one has no more. The rights that it gives are for the old
+// webhook to make its namespace the owner of its configurations, until it ends: the present roles have them no more, and
+// to delete them is what an admission plugin asks for besides (OwnerReferencesPermissionEnforcement, on in OpenShift and
+// in the embedded cluster).
 const retired = `
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -53,6 +54,12 @@ rules:
   - apiGroups: [admissionregistration.k8s.io]
     resources: [mutatingwebhookconfigurations, validatingwebhookconfigurations]
     verbs: [delete]
+  - apiGroups: [""]
+    resources: [namespaces]
+    verbs: [get]
+  - apiGroups: [""]
+    resources: [namespaces/finalizers]
+    verbs: [update]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
