@@ -1,4 +1,5 @@
-// Package admission holds the controllers of the webhook: defaults, validation, duplicates and the config maps.
+// Package admission holds the controllers of the webhook: defaults, validation, duplicates and the config maps; and the
+// server that answers for them.
 // Nothing here asks a registry: whether an entry is admitted depends on what it says and what the cluster holds.
 //
 // Three annotations of an entry are facts that nothing could find out again: who created it, who changed its spec last,

@@ -17,7 +17,7 @@ type grant struct {
 	namespace string // "" for all
 	verb      string
 	group     string
-	resource  string // with its subresource, as in namespaces/finalizers
+	resource  string // with its subresource, as in catalogimages/status
 	name      string // of an object; "" for all
 	role      string // that gives it, as in "Role controller"
 }

@@ -166,13 +166,8 @@ func (t *tally) unused(grants []grant) (lines []string) {
 	return lines
 }
 
-// uses says whether a request needed the permission. To set the finalizers of an owner is no request of its own: the API
-// server asks for that permission when an object that names the owner is written (OwnerReferencesPermissionEnforcement).
-// Who names an owner has read it before, for its UID, and that is a request; who lacks the permission is refused.
+// uses says whether a request needed the permission.
 func (t *tally) uses(g grant) bool {
-	if owner, ok := strings.CutSuffix(g.resource, "/finalizers"); ok {
-		g.resource, g.verb = owner, "get"
-	}
 	for r := range t.granted {
 		if g.allows(r) {
 			return true
