@@ -11,6 +11,6 @@ import (
 
 func main() {
 	sharedmain.MainWithContext(signals.NewContext(), "controller",
-		catalogimage.NewController(registry.New()),
+		catalogimage.NewController(registry.New(nil, registry.RefuseWhenBusy())),
 	)
 }

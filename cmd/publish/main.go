@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	publisher := publish.Publisher{
-		Registry: registry.New(),
+		Registry: registry.New(registry.ForPods()),
 		Keychain: authn.DefaultKeychain,
 		Entries:  clients.ImagecatalogV1alpha1().CatalogImages(options.Namespace),
 		Log:      os.Stdout,

@@ -50,7 +50,7 @@ func judge(ctx context.Context, options verify.Options, badParams error) verify.
 	if badParams != nil {
 		return verify.Refuse(badParams)
 	}
-	verifier := verify.Verifier{Registry: registry.New(), Keychain: authn.DefaultKeychain, Entries: entries, Log: os.Stdout}
+	verifier := verify.Verifier{Registry: registry.New(registry.ForPods()), Keychain: authn.DefaultKeychain, Entries: entries, Log: os.Stdout}
 	return verifier.Verify(ctx, options)
 }
 

@@ -89,7 +89,7 @@ func (w *world) publish(args ...string) (publish.Outcome, error) {
 	options.AddFlags(flags)
 	require.NoError(w.t, param.Parse(flags, append([]string{"--namespace=" + namespace}, args...)))
 	publisher := publish.Publisher{
-		Registry: registry.New(),
+		Registry: newClient(w.t),
 		Entries:  w.api.ImagecatalogV1alpha1().CatalogImages(options.Namespace),
 		Log:      &w.log,
 	}
@@ -462,4 +462,12 @@ func read(t *testing.T, dir string) map[string]string {
 		found[file.Name()] = string(content)
 	}
 	return found
+}
+
+// newClient may ask this machine by plain HTTP.
+func newClient(t *testing.T) *registry.Client {
+	t.Helper()
+	settings, err := registry.ParseSettings(map[string]string{"hosts": "127.0.0.1: {plainHTTP: true, privateAddresses: true}"})
+	require.NoError(t, err)
+	return registry.New(settings)
 }

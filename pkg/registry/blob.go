@@ -26,11 +26,11 @@ type Blobs struct {
 
 // Blobs opens a session for reading many blobs of one repository. The error is an *Error.
 func (c *Client) Blobs(ctx context.Context, repository name.Repository, keychain authn.Keychain) (*Blobs, error) {
-	s, err := c.open(ctx, repository, keychain)
+	s, err := c.prepare(ctx, repository, keychain)
 	if err != nil {
 		return nil, err
 	}
-	return &Blobs{session: s}, nil
+	return &Blobs{session: s}, c.open(ctx, s)
 }
 
 // Open streams a blob. What is read is hashed on the way: reading ends with io.EOF only if the blob had its size and
@@ -66,7 +66,9 @@ func (s *session) blob(ctx context.Context, digest v1.Hash, size int64) (io.Read
 func incomplete(err error) error {
 	var known *Error
 	if errors.As(err, &known) && known.Reason == NotFound {
-		return &Error{Reason: Incomplete, Host: known.Host, Subject: known.Subject, Err: known.Err}
+		part := *known
+		part.Reason = Incomplete
+		return &part
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func TestBlobs(t *testing.T) {
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {
 			s.inject(test.faults)
-			blobs, err := registry.New().Blobs(context.Background(), s.ref("acme/os:1").Context(), nil)
+			blobs, err := newClient().Blobs(context.Background(), s.ref("acme/os:1").Context(), nil)
 			require.NoError(t, err)
 			content, err := readBlob(blobs, test.blob)
 			assert.Equal(t, test.reason, registry.ReasonOf(err))
@@ -79,7 +79,7 @@ func TestRedirects(t *testing.T) {
 		leaked = leaked || r.Header.Get("Authorization") != ""
 		return false
 	})
-	_, err := registry.New().Describe(context.Background(), s.ref("acme/os:1"), password{})
+	_, err := newClient().Describe(context.Background(), s.ref("acme/os:1"), password{})
 	require.NoError(t, err, "blobs may live elsewhere")
 	assert.Len(t, store.log(), 1)
 	assert.False(t, leaked, "credentials stay with their host")

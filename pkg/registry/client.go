@@ -1,48 +1,154 @@
 package registry
 
 import (
-	"net"
+	"context"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Time limits of single steps. How long a whole call may take is its context's deadline.
+// How much is kept of what many callers and hostile references could make many. What is evicted costs a request more
+// when it is needed again.
 const (
-	dialTimeout   = 10 * time.Second
-	tlsTimeout    = 10 * time.Second
-	headerTimeout = 20 * time.Second // some registries read the manifest from slow object storage first
-	idleTimeout   = 90 * time.Second
-	idlePerHost   = 16
+	mostHosts    = 4096
+	mostAccounts = 4096
+	mostAccesses = 16384 // a token for each repository of a registry that gives tokens
+	mostImages   = 1024
 )
 
-// Client asks registries. It is safe for concurrent use; connections are kept and shared.
+// callTimeout is the longest that a look-up may take, whatever its caller's deadline.
+const callTimeout = 2 * time.Minute
+
+// Client asks registries. It is safe for concurrent use, and meant to be shared: it keeps connections, tokens, what it
+// knows about the state of hosts, and what is found by digest and cannot change.
 type Client struct {
-	transport http.RoundTripper
+	settings atomic.Pointer[Settings]
+	waits    bool // for a turn at a busy host
+
+	mutex sync.Mutex // of making what hosts and accounts lack
+	hosts *lru.Cache[hostKey, *host]
+
+	accounts *lru.Cache[accountKey, *account]
+	accesses *lru.Cache[accessKey, *http.Client]
+	images   *lru.Cache[imageKey, found]
+
+	opening      flights[accessKey, *http.Client]
+	heads        flights[lookup, Descriptor]
+	descriptions flights[lookup, *Description]
+	referrers    flights[lookup, []Referrer]
 }
 
-// New makes a client.
-func New() *Client { return &Client{transport: retrying(newTransport())} }
+// An Option changes how a client works.
+type Option func(*Client)
 
-func newTransport() http.RoundTripper {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSHandshakeTimeout:   tlsTimeout,
-		ResponseHeaderTimeout: headerTimeout,
-		IdleConnTimeout:       idleTimeout,
-		MaxIdleConnsPerHost:   idlePerHost,
-		ForceAttemptHTTP2:     true,
+// RefuseWhenBusy has the client answer with the reason Busy, and when to come again, instead of waiting for its turn at
+// a host that is asked about as many images as it may be. It is for callers that have other hosts to turn to.
+func RefuseWhenBusy() Option { return func(c *Client) { c.waits = false } }
+
+// New makes a client. Nil settings are those of the zero value.
+func New(settings *Settings, options ...Option) *Client {
+	c := &Client{
+		waits:    true,
+		hosts:    mustCache(lru.NewWithEvict(mostHosts, func(_ hostKey, h *host) { h.transport.CloseIdleConnections() })),
+		accounts: mustCache(lru.New[accountKey, *account](mostAccounts)),
+		accesses: mustCache(lru.New[accessKey, *http.Client](mostAccesses)),
+		images:   mustCache(lru.New[imageKey, found](mostImages)),
+	}
+	for _, option := range options {
+		option(c)
+	}
+	c.Configure(settings)
+	return c
+}
+
+// mustCache passes the one error by that there is, of a size that is not positive.
+func mustCache[K comparable, V any](cache *lru.Cache[K, V], err error) *lru.Cache[K, V] {
+	if err != nil {
+		panic(err)
+	}
+	return cache
+}
+
+// Configure has other settings hold from the next request on. A host that they treat as before keeps its connections,
+// and what is known of its state.
+func (c *Client) Configure(settings *Settings) {
+	if settings == nil {
+		settings = &Settings{}
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.settings.Store(settings)
+	changed := false
+	for _, key := range c.hosts.Keys() {
+		if known, ok := c.hosts.Peek(key); ok && !known.settings.equal(key.settings(settings)) {
+			c.hosts.Remove(key)
+			changed = true
+		}
+	}
+	if changed {
+		c.accesses.Purge() // a token may be from a server that is trusted no more
 	}
 }
 
-// retrying repeats a request at once when the connection breaks or the registry has a moment's trouble. A throttling
-// registry (429) is not asked again: it said so.
-func retrying(inner http.RoundTripper) http.RoundTripper {
-	return transport.NewRetry(inner,
-		transport.WithRetryBackoff(transport.Backoff{Duration: 100 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}),
-		transport.WithRetryPredicate(isTransient),
-		transport.WithRetryStatusCodes(http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout),
-	)
+// hostKey names a host as a reference does, or, foreign, as a registry does that redirects to it or has its tokens there.
+type hostKey struct {
+	authority string
+	foreign   bool
+}
+
+// settings for a foreign host are those of its own entry: what "*" opens is for hosts that the catalog's users name, not
+// for those that a registry names.
+func (k hostKey) settings(s *Settings) Host {
+	host := s.Host(k.authority)
+	if k.foreign && !host.named {
+		host.PrivateAddresses = false
+	}
+	return host
+}
+
+// host gives what is shared by all requests to a host.
+func (c *Client) host(authority string, foreign bool) *host {
+	key := hostKey{authority, foreign}
+	if known, ok := c.hosts.Get(key); ok {
+		return known
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if known, ok := c.hosts.Get(key); ok {
+		return known
+	}
+	h := newHost(authority, key.settings(c.settings.Load()))
+	c.hosts.Add(key, h)
+	return h
+}
+
+// lookup is what makes two look-ups the same: a reference, and on whose behalf it is looked up.
+type lookup struct {
+	reference string
+	account   accountKey
+}
+
+// look runs a look-up that the settings allow, once for all who want it at this time, and by the limits of its host.
+func look[T any](ctx context.Context, c *Client, under *flights[lookup, T], ref name.Reference, keychain authn.Keychain, do func(context.Context, *session) (T, error)) (T, error) {
+	var none T
+	s, err := c.prepare(ctx, ref.Context(), keychain)
+	if err != nil {
+		return none, err
+	}
+	return under.join(ctx, lookup{ref.Name(), s.account.accountKey}, s.interrupted(ref.Name()), func(ctx context.Context) (T, error) {
+		leave, err := c.host(s.registry(), false).gate.enter(ctx, c.waits)
+		if err != nil {
+			return none, s.failure(ref.Name(), err)
+		}
+		defer leave()
+		if err := c.open(ctx, s); err != nil {
+			return none, err
+		}
+		return do(ctx, s)
+	})
 }

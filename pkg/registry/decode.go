@@ -74,7 +74,7 @@ func decodeIndex(mediaType types.MediaType, body []byte) (*document, error) {
 	}
 	err := cmp.Or(
 		checkName("artifactType", index.ArtifactType),
-		index.Manifests.check("manifests"),
+		checkParts("manifests", index.Manifests),
 		index.Annotations.check("annotations"),
 	)
 	return &document{mediaType: mediaType, index: &index}, err
@@ -87,7 +87,7 @@ func decodeImage(mediaType types.MediaType, body []byte) (*document, error) {
 	}
 	err := cmp.Or(
 		checkName("artifactType", image.ArtifactType),
-		image.Layers.check("layers"),
+		checkParts("layers", image.Layers),
 		image.Config.check("config"),
 		image.Annotations.check("annotations"),
 	)

@@ -40,7 +40,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		require.NotEqual(t, doc.image == nil, doc.index == nil, "one of the two")
 		if doc.index != nil {
-			assert.NoError(t, doc.index.Manifests.check("manifests"))
+			assert.NoError(t, checkParts("manifests", doc.index.Manifests))
 			assert.LessOrEqual(t, len(doc.index.Annotations), MaxFacts)
 			return
 		}

@@ -24,16 +24,14 @@ const (
 
 // Describe reads all that a listing needs. The error is an *Error.
 func (c *Client) Describe(ctx context.Context, ref name.Reference, keychain authn.Keychain) (*Description, error) {
-	s, err := c.open(ctx, ref.Context(), keychain)
-	if err != nil {
-		return nil, err
-	}
-	top, err := s.confirmed(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	w := &walk{session: s, subject: ref.Name(), images: map[v1.Hash]*image{}}
-	return w.describe(ctx, top)
+	return look(ctx, c, &c.descriptions, ref, keychain, func(ctx context.Context, s *session) (*Description, error) {
+		top, err := s.confirmed(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		w := &walk{session: s, subject: ref.Name(), images: map[v1.Hash]*image{}}
+		return w.describe(ctx, top)
+	})
 }
 
 // walk follows an image down to its configurations.
@@ -82,9 +80,12 @@ func (w *walk) spend(bytes int64) error {
 }
 
 func (w *walk) single(ctx context.Context, d *Description, digest v1.Hash, m *imageManifest) error {
-	img, err := w.image(ctx, digest, m)
-	if err != nil {
-		return err
+	img := w.session.recall(digest)
+	if img == nil {
+		var err error
+		if img, err = w.image(ctx, digest, m); err != nil {
+			return err
+		}
 	}
 	d.ArtifactType = img.artifactType
 	d.Annotations = m.Annotations
@@ -94,6 +95,7 @@ func (w *walk) single(ctx context.Context, d *Description, digest v1.Hash, m *im
 	}
 	d.Labels = img.labels
 	d.Platforms = appendPlatform(nil, img, nil)
+	d.Files = w.session.downloads(nil, img, nil)
 	d.Blobs, d.SizeBytes = img.blobs, img.size
 	return nil
 }
@@ -110,6 +112,7 @@ func (w *walk) index(ctx context.Context, d *Description, index *indexManifest) 
 	for i, leaf := range leaves {
 		images[i] = leaf.image
 		d.Platforms = appendPlatform(d.Platforms, leaf.image, leaf.platform)
+		d.Files = w.session.downloads(d.Files, leaf.image, leaf.platform)
 	}
 	if newest := newest(images); !newest.IsZero() {
 		d.Created = newest
@@ -150,6 +153,9 @@ func (w *walk) child(ctx context.Context, child *descriptor, depth int) ([]leaf,
 	if known := w.images[child.Digest]; known != nil {
 		return []leaf{{known, child.Platform}}, nil
 	}
+	if known := w.session.recall(child.Digest); known != nil {
+		return []leaf{{known, child.Platform}}, nil
+	}
 	ref := w.session.repository.Digest(child.Digest.String())
 	m, err := w.session.confirmed(ctx, ref)
 	if err != nil {
@@ -173,7 +179,7 @@ func (w *walk) child(ctx context.Context, child *descriptor, depth int) ([]leaf,
 // image reads the configuration of a container image; that of an artifact is not ours to understand.
 func (w *walk) image(ctx context.Context, digest v1.Hash, m *imageManifest) (*image, error) {
 	if !m.Config.MediaType.IsConfig() {
-		return summary(digest, m, nil), nil
+		return w.kept(summary(digest, m, nil)), nil
 	}
 	subject := "the configuration of " + w.session.repository.Digest(digest.String()).Name()
 	if m.Config.Size > MaxConfigBytes {
@@ -195,5 +201,10 @@ func (w *walk) image(ctx context.Context, digest v1.Hash, m *imageManifest) (*im
 	if err != nil {
 		return nil, w.session.failure(subject, err)
 	}
-	return summary(digest, m, config), nil
+	return w.kept(summary(digest, m, config)), nil
+}
+
+func (w *walk) kept(img *image) *image {
+	w.session.keep(img)
+	return img
 }

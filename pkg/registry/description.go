@@ -2,7 +2,8 @@ package registry
 
 import "time"
 
-// Description is what a registry tells about an image, an index of images or an OCI artifact.
+// Description is what a registry tells about an image, an index of images or an OCI artifact. Several callers may have
+// the same one, so it is not to be changed.
 type Description struct {
 	// Digest of the manifest or index, computed from its bytes.
 	Digest string
@@ -23,10 +24,25 @@ type Description struct {
 	Platforms []Platform
 	// Blobs are the distinct configurations and layers of all platforms, in the order of their first mention.
 	Blobs []Blob
+	// Files of an artifact, for example a disk image; of an index those of all artifacts in it. None for a container image.
+	Files []File
 	// Annotations of the manifest or index, without those longer than MaxFactBytes.
 	Annotations map[string]string
 	// Labels of the image's configuration; for an index those on which all its images agree. Likewise without long ones.
 	Labels map[string]string
+}
+
+// File is what an artifact consists of: something to download.
+type File struct {
+	// Name as the artifact gives it in the annotation org.opencontainers.image.title; often empty.
+	Name string
+	// MediaType, Digest and SizeBytes of the file as it is stored.
+	MediaType, Digest string
+	SizeBytes         int64
+	// URL from which the registry serves it, by the same credentials as the image.
+	URL string
+	// Architecture for which an index names the artifact; empty outside of one.
+	Architecture string
 }
 
 // Layer is one layer of an image as it is stored, which usually means compressed.
@@ -59,4 +75,16 @@ func appendPlatform(platforms []Platform, img *image, named *platform) []Platfor
 		Architecture: named.Architecture, OS: named.OS, Variant: named.Variant,
 		Digest: img.digest.String(), SizeBytes: img.size, LayerCount: img.layers,
 	})
+}
+
+// downloads adds the files of an artifact, with where to get them.
+func (s *session) downloads(files []File, img *image, named *platform) []File {
+	for _, file := range img.files {
+		file.URL = s.scheme + "://" + s.registry() + s.path("blobs", file.Digest)
+		if named != nil {
+			file.Architecture = named.Architecture
+		}
+		files = append(files, file)
+	}
+	return files
 }

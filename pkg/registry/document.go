@@ -32,16 +32,16 @@ const (
 )
 
 type imageManifest struct {
-	ArtifactType string     `json:"artifactType"`
-	Config       descriptor `json:"config"`
-	Layers       parts      `json:"layers"`
-	Annotations  facts      `json:"annotations"`
+	ArtifactType string           `json:"artifactType"`
+	Config       descriptor       `json:"config"`
+	Layers       list[descriptor] `json:"layers"`
+	Annotations  facts            `json:"annotations"`
 }
 
 type indexManifest struct {
-	ArtifactType string `json:"artifactType"`
-	Manifests    parts  `json:"manifests"`
-	Annotations  facts  `json:"annotations"`
+	ArtifactType string           `json:"artifactType"`
+	Manifests    list[descriptor] `json:"manifests"`
+	Annotations  facts            `json:"annotations"`
 }
 
 type configuration struct {
@@ -59,6 +59,7 @@ type descriptor struct {
 	Platform    *platform       `json:"platform"`
 	Annotations struct {
 		ReferenceType *string `json:"vnd.docker.reference.type"`
+		Title         string  `json:"org.opencontainers.image.title"`
 	} `json:"annotations"`
 }
 
@@ -109,32 +110,32 @@ func checkName(field, value string) error {
 	return nil
 }
 
-// parts is a list that keeps at most one more than MaxLayers, by which check knows that there are too many.
-type parts []descriptor
+// list keeps at most one element more than MaxLayers, by which who checks it knows that there are too many.
+type list[T any] []T
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (p *parts) UnmarshalJSON(data []byte) error {
-	*p = nil
+func (l *list[T]) UnmarshalJSON(data []byte) error {
+	*l = nil
 	stream, err := enter(data, '[')
 	if stream == nil {
 		return err
 	}
-	for stream.More() && len(*p) <= MaxLayers {
-		var d descriptor
-		if err := stream.Decode(&d); err != nil {
+	for stream.More() && len(*l) <= MaxLayers {
+		var element T
+		if err := stream.Decode(&element); err != nil {
 			return err
 		}
-		*p = append(*p, d)
+		*l = append(*l, element)
 	}
 	return nil
 }
 
-func (p parts) check(field string) error {
-	if len(p) > MaxLayers {
+func checkParts(field string, parts list[descriptor]) error {
+	if len(parts) > MaxLayers {
 		return faultf(TooLarge, "more than %d %s", MaxLayers, field)
 	}
-	for i := range p {
-		if err := p[i].check(fmt.Sprintf("%s[%d]", field, i)); err != nil {
+	for i := range parts {
+		if err := parts[i].check(fmt.Sprintf("%s[%d]", field, i)); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -19,6 +20,10 @@ type Error struct {
 	Host string
 	// Subject is what was asked for: a reference, or a part of an image.
 	Subject string
+	// Credential with which it was asked, in words; empty without any.
+	Credential string
+	// RetryAfter is how long it is in vain, or unwelcome, to ask again; zero if nothing says so.
+	RetryAfter time.Duration
 	// Err is the cause. It may hold URLs with signatures in their query, so Error leaves most of it out.
 	Err error
 }
@@ -28,8 +33,8 @@ const maxCause = 500
 
 // Error is one sentence for people: the problem, the cause in brackets, what to do.
 func (e *Error) Error() string {
-	problem, advice := e.Reason.words()
-	fill := strings.NewReplacer("{subject}", e.Subject, "{host}", e.Host)
+	problem, advice := e.words()
+	fill := strings.NewReplacer("{subject}", e.Subject, "{host}", e.Host, "{credential}", e.Credential)
 	return fmt.Sprintf("%s (%s): %s", fill.Replace(problem), clip(cause(e.Err)), fill.Replace(advice))
 }
 
@@ -43,8 +48,14 @@ func clip(text string) string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-func (r Reason) words() (problem, advice string) {
-	switch r {
+func (e *Error) words() (problem, advice string) {
+	switch e.Reason {
+	case Unauthorized, Forbidden:
+		return e.wordsOnAccess()
+	case Blocked:
+		return "{host} may not be asked about {subject}", "have {host} entered into config-registries, or use another registry"
+	case Busy:
+		return "{host} was not yet asked about {subject}", "there is nothing to do: it will be"
 	case NotFound:
 		return "{subject} does not exist on {host}", "check the repository and the tag or digest, or push the image"
 	case DigestMismatch:
@@ -55,16 +66,25 @@ func (r Reason) words() (problem, advice string) {
 		return "{subject} on {host} is no image that can be read", "push it again with a current tool"
 	case TooLarge:
 		return "{subject} on {host} is larger than is accepted", "make it smaller, or split it"
-	case Unauthorized:
-		return "{host} wants credentials for {subject}, or other ones than it got", "provide a pull secret for {host}, or correct the one there is"
-	case Forbidden:
-		return "the credentials for {host} may not read {subject}", "grant them pull access to the repository"
 	case Throttled:
 		return "{host} limits how often it is asked, and refused {subject}", "wait, or use credentials with a higher limit"
 	case TLSError:
 		return "there is no trusted connection to {host} for {subject}", "trust the CA of {host}, or renew its certificate"
 	default:
 		return "{host} gave no answer about {subject}", "check that {host} runs and can be reached from here"
+	}
+}
+
+func (e *Error) wordsOnAccess() (problem, advice string) {
+	switch {
+	case e.Reason == Unauthorized && e.Credential == "":
+		return "{host} wants credentials for {subject}", "provide a pull secret for {host}"
+	case e.Reason == Unauthorized:
+		return "{host} does not accept {credential} for {subject}", "correct the user name and password there"
+	case e.Credential == "":
+		return "{host} does not show {subject} to everybody", "provide a pull secret for {host}"
+	default:
+		return "{credential} may not read {subject} on {host}", "grant pull access to the repository, or provide other credentials"
 	}
 }
 
@@ -82,6 +102,8 @@ func cause(err error) string {
 		return "no answer in time"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "it speaks plain HTTP, which is not configured"
 	case errors.As(err, &request):
 		return cause(request.Err)
 	default:

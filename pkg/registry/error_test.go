@@ -53,8 +53,8 @@ func TestReasons(t *testing.T) {
 	}{
 		"404":              {only(status(404, "MANIFEST_UNKNOWN"), "manifests"), registry.NotFound, `%h/acme/os:1 does not exist on %h (HTTP 404 Not Found, "MANIFEST_UNKNOWN"): check the repository and the tag or digest, or push the image`},
 		"no registry":      {status(404, ""), registry.RegistryUnavailable, `%h gave no answer about %h/acme/os (HTTP 404 at /v2/ or at its token server, as if it were no registry): check that %h runs and can be reached from here`},
-		"401":              {only(status(401, "UNAUTHORIZED"), "manifests"), registry.Unauthorized, `%h wants credentials for %h/acme/os:1, or other ones than it got (HTTP 401 Unauthorized, "UNAUTHORIZED"): provide a pull secret for %h, or correct the one there is`},
-		"403":              {only(status(403, "DENIED"), "manifests"), registry.Forbidden, `the credentials for %h may not read %h/acme/os:1 (HTTP 403 Forbidden, "DENIED"): grant them pull access to the repository`},
+		"401":              {only(status(401, "UNAUTHORIZED"), "manifests"), registry.Unauthorized, `%h wants credentials for %h/acme/os:1 (HTTP 401 Unauthorized, "UNAUTHORIZED"): provide a pull secret for %h`},
+		"403":              {only(status(403, "DENIED"), "manifests"), registry.Forbidden, `%h does not show %h/acme/os:1 to everybody (HTTP 403 Forbidden, "DENIED"): provide a pull secret for %h`},
 		"429":              {only(status(429, "TOOMANYREQUESTS"), "manifests"), registry.Throttled, `%h limits how often it is asked, and refused %h/acme/os:1 (HTTP 429 Too Many Requests, "TOOMANYREQUESTS"): wait, or use credentials with a higher limit`},
 		"500":              {only(status(500, "UNKNOWN"), "manifests"), registry.RegistryUnavailable, `%h gave no answer about %h/acme/os:1 (HTTP 500 Internal Server Error, "UNKNOWN"): check that %h runs and can be reached from here`},
 		"503 at the ping":  {status(503, "UNAVAILABLE"), registry.RegistryUnavailable, "HTTP 503"},
@@ -153,7 +153,7 @@ func TestWrongDigest(t *testing.T) {
 	_, err = describe(ref)
 	assert.Equal(t, registry.DigestMismatch, registry.ReasonOf(err))
 	assert.ErrorContains(t, err, "they have "+digestOf(t, newImage(t, "one")))
-	_, err = registry.New().Head(context.Background(), ref, nil)
+	_, err = newClient().Head(context.Background(), ref, nil)
 	assert.Equal(t, registry.DigestMismatch, registry.ReasonOf(err))
 }
 
@@ -177,7 +177,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	defer backend.Close()
 	ref, err := name.ParseReference(strings.TrimPrefix(backend.URL, "https://") + "/acme/os:1")
 	require.NoError(t, err)
-	_, err = describe(ref)
+	_, err = registry.New(settings("127.0.0.1: {privateAddresses: true}")).Describe(t.Context(), ref, nil)
 	assert.Equal(t, registry.TLSError, registry.ReasonOf(err))
 	assert.ErrorContains(t, err, "certificate signed by unknown authority")
 }
@@ -192,7 +192,7 @@ func TestDeadline(t *testing.T) {
 		return true
 	}, "manifests"))
 	go func() { <-asked; cancel() }()
-	_, err := registry.New().Describe(ctx, s.ref("acme/os:1"), nil)
+	_, err := newClient().Describe(ctx, s.ref("acme/os:1"), nil)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, registry.RegistryUnavailable, registry.ReasonOf(err))
 }
@@ -205,7 +205,7 @@ func (brokenKeychain) Resolve(authn.Resource) (authn.Authenticator, error) {
 
 func TestUnreadableCredentials(t *testing.T) {
 	s := newServer(t)
-	_, err := registry.New().Describe(context.Background(), s.ref("acme/os:1"), brokenKeychain{})
+	_, err := newClient().Describe(context.Background(), s.ref("acme/os:1"), brokenKeychain{})
 	assert.Equal(t, registry.Unauthorized, registry.ReasonOf(err))
 	assert.ErrorContains(t, err, "reading the credentials: reading config.json: permission denied")
 	assert.Empty(t, s.log(), "the registry is not asked without them")
@@ -228,13 +228,13 @@ func TestCredentialsReachTheRegistryAndNoMessage(t *testing.T) {
 		return status(401, "UNAUTHORIZED")(w, r)
 	}
 	s.inject(guard)
-	_, err := registry.New().Describe(context.Background(), s.ref("acme/os:1"), password{})
+	_, err := newClient().Describe(context.Background(), s.ref("acme/os:1"), password{})
 	require.NoError(t, err)
 
 	s.inject(func(w http.ResponseWriter, r *http.Request) bool {
 		return guard(w, r) || only(status(403, "DENIED"), "manifests")(w, r)
 	})
-	_, err = registry.New().Describe(context.Background(), s.ref("acme/os:1"), password{})
+	_, err = newClient().Describe(context.Background(), s.ref("acme/os:1"), password{})
 	assert.Equal(t, registry.Forbidden, registry.ReasonOf(err))
 	assert.NotContains(t, err.Error(), "hunter2")
 }
@@ -250,7 +250,7 @@ func TestTokenAnswerIsNotQuoted(t *testing.T) {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token"`, s.host))
 		return status(401, "UNAUTHORIZED")(w, r)
 	})
-	_, err := registry.New().Describe(context.Background(), s.ref("acme/os:1"), password{})
+	_, err := newClient().Describe(context.Background(), s.ref("acme/os:1"), password{})
 	require.Error(t, err)
 	assert.Equal(t, registry.RegistryUnavailable, registry.ReasonOf(err))
 	assert.NotContains(t, err.Error(), "hunter2")

@@ -157,7 +157,7 @@ func TestLongContentType(t *testing.T) {
 		w.Header().Set("Content-Length", "2")
 		return true
 	}, "HEAD"))
-	_, err = registry.New().Head(t.Context(), s.ref("acme/os:1"), nil)
+	_, err = newClient().Head(t.Context(), s.ref("acme/os:1"), nil)
 	assert.Equal(t, registry.Malformed, registry.ReasonOf(err))
 	assert.Len(t, s.log(), 2, "the ping and the HEAD")
 }

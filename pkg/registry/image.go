@@ -24,6 +24,7 @@ type image struct {
 	layers       int
 	blobs        []Blob // distinct
 	size         int64  // of the blobs
+	files        []File // of an artifact, without their URLs
 }
 
 // summary takes what is needed from a manifest and its configuration, which is nil for an artifact.
@@ -32,6 +33,7 @@ func summary(digest v1.Hash, m *imageManifest, config *configuration) *image {
 	img.blobs, img.size = distinct(blobsOf(m))
 	if config == nil {
 		img.artifactType = cmp.Or(m.ArtifactType, string(m.Config.MediaType))
+		img.files = filesOf(m)
 		return img
 	}
 	img.container, img.labels = true, config.Config.Labels
@@ -43,6 +45,26 @@ func summary(digest v1.Hash, m *imageManifest, config *configuration) *image {
 	}
 	return img
 }
+
+// filesOf are the layers of an artifact, but for the stand-in of one that has none (OCI image specification, "Guidance for
+// an Empty Descriptor").
+func filesOf(m *imageManifest) []File {
+	var files []File
+	for i := range m.Layers {
+		layer := &m.Layers[i]
+		if layer.MediaType == emptyMediaType {
+			continue
+		}
+		title := layer.Annotations.Title
+		if len(title) > MaxNameBytes {
+			title = ""
+		}
+		files = append(files, File{Name: title, MediaType: string(layer.MediaType), Digest: layer.Digest.String(), SizeBytes: layer.Size})
+	}
+	return files
+}
+
+const emptyMediaType = "application/vnd.oci.empty.v1+json"
 
 func blobsOf(m *imageManifest) []Blob {
 	blobs := make([]Blob, 0, 1+len(m.Layers))

@@ -39,22 +39,20 @@ type manifest struct {
 // the answer is refused or lacks something. The digest of a HEAD is the registry's word; a digest from Describe is
 // computed. The error is an *Error.
 func (c *Client) Head(ctx context.Context, ref name.Reference, keychain authn.Keychain) (Descriptor, error) {
-	s, err := c.open(ctx, ref.Context(), keychain)
-	if err != nil {
-		return Descriptor{}, err
-	}
-	head, err := s.head(ctx, ref)
-	if err == nil && head.complete(ref) {
-		return head, nil
-	}
-	if err != nil && !worthGet(err) {
-		return Descriptor{}, err
-	}
-	m, err := s.get(ctx, ref)
-	if err != nil {
-		return Descriptor{}, err
-	}
-	return Descriptor{Digest: m.digest.String(), MediaType: m.mediaType, SizeBytes: int64(len(m.body))}, nil
+	return look(ctx, c, &c.heads, ref, keychain, func(ctx context.Context, s *session) (Descriptor, error) {
+		head, err := s.head(ctx, ref)
+		if err == nil && head.complete(ref) {
+			return head, nil
+		}
+		if err != nil && !worthGet(err) {
+			return Descriptor{}, err
+		}
+		m, err := s.get(ctx, ref)
+		if err != nil {
+			return Descriptor{}, err
+		}
+		return Descriptor{Digest: m.digest.String(), MediaType: m.mediaType, SizeBytes: int64(len(m.body))}, nil
+	})
 }
 
 // worthGet says whether GET may do better than this failed HEAD: registries refuse the method with various codes. For
@@ -127,29 +125,48 @@ func (s *session) get(ctx context.Context, ref name.Reference) (*manifest, error
 
 // request asks for /v2/<repository>/<kind>/<identifier>; an answer other than 200 is an error.
 func (s *session) request(ctx context.Context, method, kind, identifier string) (*http.Response, error) {
-	url := s.repository.Scheme() + "://" + s.repository.RegistryStr() + "/v2/" + s.repository.RepositoryStr() + "/" + kind + "/" + identifier
-	req, err := http.NewRequestWithContext(ctx, method, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	if kind == "manifests" {
-		req.Header.Set("Accept", strings.Join(manifestTypes(), ","))
-	}
-	resp, err := s.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if err := transport.CheckError(resp, http.StatusOK); err != nil {
-		_ = resp.Body.Close() // the status is the error to report
-		return nil, err
-	}
-	return resp, nil
+	return s.ask(ctx, method, s.path(kind, identifier))
 }
 
-// manifestTypes are those that can be described; Docker's schema 1 has no digest of its own and is not among them.
-func manifestTypes() []string {
-	return []string{string(types.OCIImageIndex), string(types.OCIManifestSchema1), string(types.DockerManifestList), string(types.DockerManifestSchema2)}
+func (s *session) path(kind, identifier string) string {
+	return "/v2/" + s.repository.RepositoryStr() + "/" + kind + "/" + identifier
 }
+
+// ask sends a request to the registry. When the way in that an earlier session found is closed, it looks for another
+// one, once: registries forget tokens, and change how they are authenticated to.
+func (s *session) ask(ctx context.Context, method, target string) (*http.Response, error) {
+	response, err := s.send(ctx, method, target) //nolint:bodyclose // the caller closes it
+	if code, ok := statusOf(err); !ok || code != http.StatusUnauthorized || !s.reused {
+		return response, err
+	}
+	if err := s.account.client.reopen(ctx, s); err != nil {
+		return nil, err
+	}
+	return s.send(ctx, method, target)
+}
+
+func (s *session) send(ctx context.Context, method, target string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.scheme+"://"+s.registry()+target, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", accepted)
+	response, err := s.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if err := transport.CheckError(response, http.StatusOK); err != nil {
+		_ = response.Body.Close() // the status is the error to report
+		return nil, err
+	}
+	return response, nil
+}
+
+// accepted are the types that can be described; Docker's schema 1 has no digest of its own and is not among them. A blob
+// may be of any type.
+var accepted = strings.Join([]string{
+	string(types.OCIImageIndex), string(types.OCIManifestSchema1), string(types.DockerManifestList), string(types.DockerManifestSchema2), "*/*;q=0.1",
+}, ",")
 
 func readBounded(r io.Reader, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, limit+1))

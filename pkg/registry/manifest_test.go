@@ -36,7 +36,7 @@ func TestHead(t *testing.T) {
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {
 			s.inject(test.faults)
-			got, err := registry.New().Head(context.Background(), s.ref("acme/os:1"), nil)
+			got, err := newClient().Head(context.Background(), s.ref("acme/os:1"), nil)
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
 			assert.Equal(t, test.requests, s.log())
@@ -61,7 +61,7 @@ func TestHeadErrors(t *testing.T) {
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {
 			s.inject(test.faults)
-			_, err := registry.New().Head(context.Background(), s.ref("acme/os:1"), nil)
+			_, err := newClient().Head(context.Background(), s.ref("acme/os:1"), nil)
 			assert.Equal(t, test.reason, registry.ReasonOf(err))
 			assert.Len(t, s.log(), test.requests)
 		})

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -34,8 +35,12 @@ const (
 	Unauthorized Reason = "Unauthorized"
 	// Forbidden: the registry knows who asks and refuses (HTTP 403).
 	Forbidden Reason = "Forbidden"
-	// Throttled: too many requests (HTTP 429).
+	// Throttled: too many requests (HTTP 429). Error.RetryAfter says when the next is welcome.
 	Throttled Reason = "Throttled"
+	// Blocked: the settings do not let the registry be asked, or not in this way: see Settings. Nothing was sent.
+	Blocked Reason = "Blocked"
+	// Busy: nobody was asked, because others are being asked about. Error.RetryAfter says when to come again.
+	Busy Reason = "Busy"
 	// TLSError: there is no trusted connection to the registry.
 	TLSError Reason = "TLSError"
 	// RegistryUnavailable: no connection, no answer in time, or an answer that is none (HTTP 5xx and the like).
@@ -75,7 +80,9 @@ func reasonFor(err error) Reason {
 		return TLSError
 	case errors.As(err, &status):
 		return reasonForStatus(status.StatusCode)
-	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return Blocked // by HTTP it could be asked
+	case errors.As(err, &record):
 		return TLSError
 	default:
 		return RegistryUnavailable
@@ -106,8 +113,21 @@ func untrusted(err error) error {
 	return nil
 }
 
+// retrying repeats a request at once when the connection breaks or the registry has a moment's trouble.
+func retrying(inner http.RoundTripper) http.RoundTripper {
+	return transport.NewRetry(inner,
+		transport.WithRetryBackoff(transport.Backoff{Duration: 100 * time.Millisecond, Factor: 3, Jitter: 0.5, Steps: 3}),
+		transport.WithRetryPredicate(isTransient),
+		transport.WithRetryStatusCodes(http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout),
+	)
+}
+
 // isTransient recognises a broken connection. A timeout is not one: it has already cost its whole time.
 func isTransient(err error) bool {
+	var later *postponed
+	if errors.As(err, &later) {
+		return false
+	}
 	var network net.Error
 	if errors.As(err, &network) && network.Timeout() {
 		return false

@@ -118,10 +118,23 @@ func digestOf(t *testing.T, x interface{ Digest() (v1.Hash, error) }) string {
 	return digest.String()
 }
 
+// newClient may ask this machine by plain HTTP.
+func newClient() *registry.Client {
+	return registry.New(settings("127.0.0.1: {plainHTTP: true, privateAddresses: true}"))
+}
+
+func settings(hosts string) *registry.Settings {
+	parsed, err := registry.ParseSettings(map[string]string{"hosts": hosts})
+	if err != nil {
+		panic(err)
+	}
+	return parsed
+}
+
 func describe(ref name.Reference) (*registry.Description, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return registry.New().Describe(ctx, ref, nil)
+	return newClient().Describe(ctx, ref, nil)
 }
 
 func status(code int, errorCode string) func(http.ResponseWriter, *http.Request) bool {

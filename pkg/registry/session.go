@@ -2,50 +2,289 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"strings"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// maxRedirects suffices for a registry that sends its readers to a store and that on to a mirror.
-const maxRedirects = 5
+// userAgent lets the operators of a registry see who asks.
+const userAgent = "image-catalog"
 
-// session reads one repository with one set of credentials. It is safe for concurrent use.
+// session is one look-up, or the reading of blobs, in one repository with one set of credentials.
 type session struct {
 	repository name.Repository
-	http       *http.Client
+	account    *account
+	scheme     string
+	http       *http.Client // set by open
+	reused     bool         // http is from an earlier session
 }
 
-// open pings the registry and gets a token where it wants one. A nil keychain asks anonymously.
-func (c *Client) open(ctx context.Context, repository name.Repository, keychain authn.Keychain) (*session, error) {
-	s := &session{repository: repository}
-	auth, err := resolve(ctx, repository, keychain)
-	if err != nil {
-		return nil, &Error{Reason: Unauthorized, Host: repository.RegistryStr(), Subject: repository.Name(), Err: err}
+func (s *session) registry() string { return s.repository.RegistryStr() }
+
+// accountKey tells accounts of a registry apart, without holding their secrets.
+type accountKey struct {
+	registry    string
+	credentials [sha256.Size]byte
+}
+
+// account is who asks a registry. Its requests go through RoundTrip.
+type account struct {
+	accountKey
+	auth     authn.Authenticator
+	name     string // of the credentials, for messages; empty without any
+	throttle throttle
+	client   *Client
+}
+
+// accessKey is an account's way into a registry or, where that gives tokens, into one repository.
+type accessKey struct {
+	accountKey
+	repository string
+}
+
+// prepare finds out who asks, without sending anything. A nil keychain asks anonymously. The error is an *Error.
+func (c *Client) prepare(ctx context.Context, repository name.Repository, keychain authn.Keychain) (*session, error) {
+	if err := c.settings.Load().Allows(repository); err != nil {
+		return nil, err
 	}
-	t, err := transport.NewWithContext(ctx, repository.Registry, auth, c.transport, []string{repository.Scope(transport.PullScope)})
+	s := &session{repository: repository, scheme: c.host(repository.RegistryStr(), false).scheme()}
+	auth, config, err := resolve(ctx, repository, keychain)
 	if err != nil {
-		return nil, s.failure(repository.Name(), handshakeFault(err))
+		return nil, &Error{Reason: Unauthorized, Host: s.registry(), Subject: repository.Name(), Err: err}
 	}
-	s.http = &http.Client{Transport: t, CheckRedirect: checkRedirect}
+	s.account = c.account(s.registry(), auth, config)
 	return s, nil
 }
 
-func resolve(ctx context.Context, repository name.Repository, keychain authn.Keychain) (authn.Authenticator, error) {
+func resolve(ctx context.Context, repository name.Repository, keychain authn.Keychain) (authn.Authenticator, *authn.AuthConfig, error) {
 	if keychain == nil {
-		return authn.Anonymous, nil
+		return authn.Anonymous, &authn.AuthConfig{}, nil
 	}
 	auth, err := authn.Resolve(ctx, keychain, repository)
 	if err != nil {
+		return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+	}
+	config, err := authn.Authorization(ctx, auth)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+	}
+	if *config == (authn.AuthConfig{}) {
+		return authn.Anonymous, config, nil
+	}
+	return auth, config, nil
+}
+
+func (c *Client) account(registry string, auth authn.Authenticator, config *authn.AuthConfig) *account {
+	key := accountKey{registry: registry}
+	if auth != authn.Anonymous {
+		secret, _ := json.Marshal(config) // of strings: it cannot fail
+		key.credentials = sha256.Sum256(secret)
+	}
+	if known, ok := c.accounts.Get(key); ok {
+		return known
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if known, ok := c.accounts.Get(key); ok {
+		return known
+	}
+	a := &account{accountKey: key, auth: auth, name: nameOf(auth), client: c}
+	c.accounts.Add(key, a)
+	return a
+}
+
+func nameOf(auth authn.Authenticator) string {
+	if known, ok := auth.(*Credential); ok {
+		return known.Source
+	}
+	if auth == authn.Anonymous {
+		return ""
+	}
+	return "the given credentials"
+}
+
+// RoundTrip sends a request by way of its host, when the registry lets this account ask.
+func (a *account) RoundTrip(request *http.Request) (*http.Response, error) {
+	authority := authorityOf(request.URL)
+	return a.throttle.pass(request, a.client.host(authority, authority != strings.TrimSuffix(a.registry, ":443")))
+}
+
+// open gets the session its way into the registry: the one that was found for an earlier session, or a new one, which
+// takes a ping unless one was answered before, and a token where the registry wants one. The error is an *Error.
+func (c *Client) open(ctx context.Context, s *session) error {
+	for _, scope := range []string{"", s.repository.RepositoryStr()} {
+		if known, ok := c.accesses.Get(accessKey{s.account.accountKey, scope}); ok {
+			s.http, s.reused = known, true
+			return nil
+		}
+	}
+	subject := s.repository.Name()
+	opened, err := c.opening.join(ctx, accessKey{s.account.accountKey, s.repository.RepositoryStr()}, s.interrupted(subject),
+		func(ctx context.Context) (*http.Client, error) {
+			found, scope, err := c.access(ctx, s)
+			if err != nil {
+				return nil, s.failure(subject, err)
+			}
+			c.accesses.Add(accessKey{s.account.accountKey, scope}, found)
+			return found, nil
+		})
+	s.http = opened
+	return err
+}
+
+// reopen forgets how the session got in.
+func (c *Client) reopen(ctx context.Context, s *session) error {
+	for _, scope := range []string{"", s.repository.RepositoryStr()} {
+		c.accesses.Remove(accessKey{s.account.accountKey, scope})
+	}
+	c.host(s.registry(), false).challenge.Store(nil)
+	s.reused = false
+	return c.open(ctx, s)
+}
+
+// access does the handshake. The scope is that of the access: empty for the whole registry.
+func (c *Client) access(ctx context.Context, s *session) (access *http.Client, scope string, err error) {
+	keeper := &keeper{own: map[string]bool{s.registry(): true}, next: transport.NewUserAgent(retrying(s.account), userAgent)}
+	challenge, err := c.challenge(ctx, s, keeper)
+	if err != nil {
+		return nil, "", handshakeFault(err)
+	}
+	var token *transport.Token
+	if strings.EqualFold(challenge.Scheme, "bearer") {
+		scope = s.repository.RepositoryStr()
+		if token, err = c.token(ctx, s, challenge, keeper); err != nil {
+			return nil, "", handshakeFault(err)
+		}
+	}
+	t, err := transport.FromToken(s.repository.Registry, s.account.auth, keeper, challenge, token)
+	if err != nil {
+		return nil, "", handshakeFault(err)
+	}
+	return &http.Client{Transport: t, CheckRedirect: checkRedirect}, scope, nil
+}
+
+// challenge is how the registry wants to be authenticated to.
+func (c *Client) challenge(ctx context.Context, s *session, by http.RoundTripper) (*transport.Challenge, error) {
+	host := c.host(s.registry(), false)
+	if known := host.challenge.Load(); known != nil {
+		return known, nil
+	}
+	found, err := transport.Ping(ctx, s.repository.Registry, fixedScheme{s.scheme, by})
+	if err != nil {
+		return nil, err
+	}
+	host.challenge.Store(found)
+	return found, nil
+}
+
+// token exchanges the account's credentials for a token that opens the repository.
+func (c *Client) token(ctx context.Context, s *session, challenge *transport.Challenge, keeper *keeper) (*transport.Token, error) {
+	config, err := authn.Authorization(ctx, s.account.auth)
+	if err != nil {
 		return nil, fmt.Errorf("reading the credentials: %w", err)
 	}
-	return auth, nil
+	if config.RegistryToken != "" {
+		return &transport.Token{Token: config.RegistryToken}, nil
+	}
+	if s.account.auth != authn.Anonymous {
+		server, err := c.tokenServer(s.registry(), challenge.Parameters["realm"])
+		if err != nil {
+			return nil, err
+		}
+		keeper.own[server] = true
+	}
+	token, err := transport.Exchange(ctx, s.repository.Registry, s.account.auth, keeper, []string{s.repository.Scope(transport.PullScope)}, challenge)
+	if err != nil {
+		return nil, err
+	}
+	if token.AccessToken != "" {
+		token.Token = token.AccessToken
+	}
+	return token, nil
+}
+
+// tokenServer gives the host of a realm if credentials for the registry may go there.
+func (c *Client) tokenServer(registry, realm string) (string, error) {
+	u, err := url.Parse(realm)
+	if err != nil || u.Host == "" {
+		return "", errors.New("the address of the token server cannot be read")
+	}
+	server := authorityOf(u)
+	if !c.settings.Load().Host(registry).trusts(registry, server) {
+		return "", faultf(Blocked, "it wants the credentials sent to %.255s, which is not listed in its tokenServers", server)
+	}
+	return server, nil
+}
+
+// keeper keeps what opens one registry away from other hosts. The client libraries do so too; this is the second lock,
+// and the one for what they do not see, such as a token server that redirects a request with a refresh token in it.
+type keeper struct {
+	own  map[string]bool // hosts that may be sent credentials; complete before there is one to send
+	next http.RoundTripper
+
+	mutex sync.Mutex
+	sent  map[string]bool // the latest Authorization headers that went there
+}
+
+// mostSent is how many of them are remembered: tokens are renewed every few minutes, and one that is much older is void.
+const mostSent = 16
+
+func (k *keeper) RoundTrip(request *http.Request) (*http.Response, error) {
+	header := request.Header.Get("Authorization")
+	carriesBody := request.Body != nil && request.Body != http.NoBody
+	authority := authorityOf(request.URL)
+	switch {
+	case k.own[authority]:
+		k.remember(header)
+	case carriesBody || k.remembers(header):
+		return nil, faultf(Blocked, "credentials are not sent on to %.255s", authority)
+	}
+	return k.next.RoundTrip(request)
+}
+
+func (k *keeper) remember(header string) {
+	if header == "" {
+		return
+	}
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if k.sent == nil || (len(k.sent) >= mostSent && !k.sent[header]) {
+		k.sent = map[string]bool{}
+	}
+	k.sent[header] = true
+}
+
+func (k *keeper) remembers(header string) bool {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.sent[header]
+}
+
+// fixedScheme keeps go-containerregistry's ping from guessing: it tries HTTPS, and on some addresses HTTP as well. The
+// first attempt goes by the scheme that is configured, the second nowhere.
+type fixedScheme struct {
+	scheme string
+	next   http.RoundTripper
+}
+
+var errGuess = errors.New("plain HTTP is not configured")
+
+func (f fixedScheme) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Scheme != "https" {
+		return nil, errGuess
+	}
+	request = request.Clone(request.Context())
+	request.URL.Scheme = f.scheme
+	return f.next.RoundTrip(request)
 }
 
 // handshakeFault keeps two misunderstandings away: a 404 here means that the host is no registry, not that the image is
@@ -53,10 +292,11 @@ func resolve(ctx context.Context, repository name.Repository, keychain authn.Key
 func handshakeFault(err error) error {
 	var status *transport.Error
 	var request *url.Error
+	var found *fault
 	switch {
 	case errors.As(err, &status) && status.StatusCode == http.StatusNotFound:
 		return faultf(RegistryUnavailable, "HTTP 404 at /v2/ or at its token server, as if it were no registry")
-	case errors.As(err, &status), errors.As(err, &request):
+	case errors.As(err, &status), errors.As(err, &request), errors.As(err, &found):
 		return err
 	default:
 		return faultf(RegistryUnavailable, "its authentication could not be understood")
@@ -65,29 +305,14 @@ func handshakeFault(err error) error {
 
 // failure gives an error of the network or of the bytes its reason and its subject.
 func (s *session) failure(subject string, err error) error {
-	return &Error{Reason: reasonFor(err), Host: s.repository.RegistryStr(), Subject: subject, Err: err}
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return &Error{Reason: reasonFor(err), Host: s.registry(), Subject: subject, Credential: s.account.name, RetryAfter: retryAfter(err), Err: err}
 }
 
-// checkRedirect lets a registry send its readers to another host, but neither out of TLS nor, from outside, into a
-// private network.
-func checkRedirect(next *http.Request, before []*http.Request) error {
-	first := before[0].URL
-	switch {
-	case len(before) > maxRedirects:
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	case first.Scheme == "https" && next.URL.Scheme != "https":
-		return errors.New("a redirect out of HTTPS was refused")
-	case isPrivate(next.URL) && !isPrivate(first):
-		return fmt.Errorf("a redirect to the private address %s was refused", next.URL.Hostname())
-	}
-	return nil
-}
-
-func isPrivate(u *url.URL) bool {
-	address, err := netip.ParseAddr(u.Hostname())
-	if err != nil {
-		return u.Hostname() == "localhost"
-	}
-	address = address.Unmap()
-	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast() || address.IsUnspecified()
+// interrupted is failure for whoever leaves before there is an answer.
+func (s *session) interrupted(subject string) func(error) error {
+	return func(err error) error { return s.failure(subject, err) }
 }

@@ -15,11 +15,7 @@ const (
 	bufferBytes = 256 << 10
 	// progressInterval is how often a long blob shows that it moves.
 	progressInterval = 5 * time.Second
-	// stallLimit is how long a blob may bring no byte before the registry counts as hung.
-	stallLimit = time.Minute
 )
-
-var errStalled = errors.New("no more bytes arrive")
 
 // checkContent reads every blob once; the registry package hashes what is read.
 func (v *Verifier) checkContent(ctx context.Context, s subject, d *registry.Description) error {
@@ -27,7 +23,7 @@ func (v *Verifier) checkContent(ctx context.Context, s subject, d *registry.Desc
 	if err != nil {
 		return err
 	}
-	p := &progress{log: v.Log, blobs: len(d.Blobs), total: d.SizeBytes, limit: stallLimit, shown: time.Now()}
+	p := &progress{log: v.Log, blobs: len(d.Blobs), total: d.SizeBytes, shown: time.Now()}
 	buffer := make([]byte, bufferBytes)
 	for _, blob := range d.Blobs {
 		p.begin(blob)
@@ -39,19 +35,7 @@ func (v *Verifier) checkContent(ctx context.Context, s subject, d *registry.Desc
 	return nil
 }
 
-func read(ctx context.Context, blobs *registry.Blobs, blob registry.Blob, p *progress, buffer []byte) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	p.stall = time.AfterFunc(p.limit, func() { cancel(errStalled) })
-	defer p.stall.Stop()
-	err := readAll(ctx, blobs, blob, p, buffer)
-	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
-		return &finding{Undecided, string(registry.RegistryUnavailable), fmt.Sprintf("the registry hangs at the blob %s (%v): check it, and run this again", blob.Digest, errStalled)}
-	}
-	return err
-}
-
-func readAll(ctx context.Context, blobs *registry.Blobs, blob registry.Blob, to io.Writer, buffer []byte) error {
+func read(ctx context.Context, blobs *registry.Blobs, blob registry.Blob, to io.Writer, buffer []byte) error {
 	content, err := blobs.Open(ctx, blob)
 	if err != nil {
 		return err
@@ -67,8 +51,6 @@ type progress struct {
 	number, blobs int
 	read, total   int64
 	shown         time.Time
-	limit         time.Duration // without a byte, until the registry counts as hung
-	stall         *time.Timer
 }
 
 func (p *progress) begin(blob registry.Blob) {
@@ -79,7 +61,6 @@ func (p *progress) begin(blob registry.Blob) {
 // Write implements io.Writer.
 func (p *progress) Write(b []byte) (int, error) {
 	p.read += int64(len(b))
-	p.stall.Reset(p.limit)
 	if time.Since(p.shown) >= progressInterval {
 		p.show()
 	}

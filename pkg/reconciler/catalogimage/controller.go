@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	"knative.dev/pkg/configmap"
@@ -18,18 +19,20 @@ import (
 	catalogclient "imagecatalog.dev/catalog/pkg/client/injection/client"
 	informer "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage"
 	catalogimagereconciler "imagecatalog.dev/catalog/pkg/client/injection/reconciler/catalog/v1alpha1/catalogimage"
+	"imagecatalog.dev/catalog/pkg/registry"
 )
 
 // concurrency is how many entries are checked at a time. A check waits for its registry and computes next to nothing.
 const concurrency = 16
 
-// NewController returns the constructor of the controller that asks registry about the entries.
-func NewController(registry Registry) injection.ControllerConstructor {
-	return func(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+// NewController returns the constructor of the controller that asks registry about the entries, by the settings of
+// config-registries.
+func NewController(client *registry.Client) injection.ControllerConstructor {
+	return func(ctx context.Context, settings configmap.Watcher) *controller.Impl {
 		kube, catalog := kubeclient.Get(ctx), catalogclient.Get(ctx).ImagecatalogV1alpha1()
 		entries, leases, gone := informer.Get(ctx).Informer(), newLeaseInformer(kube, system.Namespace()), newDeparted(time.Now)
 		reconciler := &Reconciler{
-			registry:  registry,
+			registry:  client,
 			keychains: pullSecrets{kube},
 			claims: &cachedClaims{
 				Keeper:    claim.NewKeeper(kube.CoordinationV1().Leases(system.Namespace()), claim.LiveEntries(catalog)),
@@ -53,6 +56,7 @@ func NewController(registry Registry) injection.ControllerConstructor {
 		); err != nil {
 			logging.FromContext(ctx).Fatalw("Watching entries and claims", "error", err)
 		}
+		settings.Watch(registry.ConfigMapName, configure(ctx, client))
 		go leases.RunWithContext(ctx) // knative starts the informers that it makes, and waits for them
 		cache.WaitForCacheSync(ctx.Done(), leases.HasSynced)
 		return impl
@@ -62,4 +66,17 @@ func NewController(registry Registry) injection.ControllerConstructor {
 func handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) error {
 	_, err := informer.AddEventHandler(handler)
 	return err
+}
+
+// configure has changed settings take effect. Those that cannot be read change nothing: the webhook refuses them, so they
+// came while it was away.
+func configure(ctx context.Context, client *registry.Client) configmap.Observer {
+	return func(config *corev1.ConfigMap) {
+		settings, err := registry.ParseSettings(config.Data)
+		if err != nil {
+			logging.FromContext(ctx).Errorw("Keeping the settings for registries as they were: "+registry.ConfigMapName+" cannot be read", "error", err)
+			return
+		}
+		client.Configure(settings)
+	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	_ "knative.dev/pkg/client/injection/kube/client/fake"
@@ -16,12 +17,17 @@ import (
 	fakeclient "imagecatalog.dev/catalog/pkg/client/injection/client/fake"
 	"imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage"
 	_ "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage/fake"
+	"imagecatalog.dev/catalog/pkg/registry"
 )
+
+func defaultSettings() configmap.Watcher {
+	return configmap.NewStaticWatcher(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: registry.ConfigMapName}})
+}
 
 func newImpl(t *testing.T) *controller.Impl {
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t)
-	return NewController(&fakeRegistry{})(ctx, configmap.NewStaticWatcher())
+	return NewController(registry.New(nil))(ctx, defaultSettings())
 }
 
 // drained are the keys that wait in the queue, which takes no more.
@@ -40,7 +46,7 @@ func drained(impl *controller.Impl) []types.NamespacedName {
 
 func TestTheControllerWatchesTheEntries(t *testing.T) {
 	ctx, cancel, informers := rtesting.SetupFakeContextWithCancel(t)
-	impl := NewController(&fakeRegistry{})(ctx, configmap.NewStaticWatcher())
+	impl := NewController(registry.New(nil))(ctx, defaultSettings())
 	stopped, err := rtesting.RunAndSyncInformers(ctx, informers...)
 	require.NoError(t, err)
 	defer func() { cancel(); stopped() }()

@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// gate bounds how many look-ups of one registry are under way. One that hangs then takes a few callers with it, and no
+// more. It is passed once a look-up, not once a request: what has begun is never refused half-way.
+type gate struct {
+	slots chan struct{}
+
+	mutex sync.Mutex
+	took  time.Duration // what a look-up takes, about
+	turn  time.Time     // when the last of those that were refused may come
+}
+
+// firstGuess is what a look-up takes as long as none has ended.
+const firstGuess = time.Second
+
+func newGate(slots int) *gate {
+	return &gate{slots: make(chan struct{}, slots), took: firstGuess}
+}
+
+// enter waits for a turn, or refuses with Busy and the time of one. Those who are refused get turns one after the other,
+// as far apart as look-ups end, so that each comes back about once.
+func (g *gate) enter(ctx context.Context, wait bool) (leave func(), err error) {
+	select {
+	case g.slots <- struct{}{}:
+		return g.leaver(), nil
+	default:
+	}
+	if !wait {
+		return nil, &postponed{err: faultf(Busy, "%d look-ups are under way", cap(g.slots)), until: g.nextTurn(time.Now())}
+	}
+	select {
+	case g.slots <- struct{}{}:
+		return g.leaver(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (g *gate) leaver() func() {
+	began := time.Now()
+	return func() {
+		g.mutex.Lock()
+		g.took += (time.Since(began) - g.took) / 8
+		g.mutex.Unlock()
+		<-g.slots
+	}
+}
+
+func (g *gate) nextTurn(now time.Time) time.Time {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if g.turn.Before(now) {
+		g.turn = now
+	}
+	g.turn = g.turn.Add(max(g.took/time.Duration(cap(g.slots)), time.Millisecond))
+	if latest := now.Add(longestTurn); g.turn.After(latest) {
+		g.turn = latest
+	}
+	return g.turn.Add(jitter(g.took))
+}
+
+// longestTurn is the longest that anybody is put off at a time: the guess may be wrong by much when a host recovers.
+const longestTurn = 30 * time.Second
+
+// jitter is a random part of a duration, to keep callers apart.
+func jitter(of time.Duration) time.Duration {
+	return time.Duration(rand.Int64N(int64(of/4) + 1)) //nolint:gosec // nobody gains by guessing it
+}
+
+// paced sends no more requests in a second than its host is to be sent.
+type paced struct {
+	limiter *rate.Limiter
+	next    http.RoundTripper
+}
+
+func newRate(perSecond float64, next http.RoundTripper) http.RoundTripper {
+	return &paced{limiter: rate.NewLimiter(rate.Limit(perSecond), max(int(perSecond), 1)), next: next}
+}
+
+func (p *paced) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := p.limiter.Wait(request.Context()); err != nil {
+		return nil, &postponed{err: faultf(Busy, "it is sent %v requests a second at most", p.limiter.Limit()), until: time.Now().Add(firstGuess)}
+	}
+	return p.next.RoundTrip(request)
+}

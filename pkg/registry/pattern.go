@@ -1,0 +1,47 @@
+package registry
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// pattern is a glob over whole repository names. It is anchored at both ends, so that quay.io/acme/* is neither
+// quay.io.evil.example/acme/os nor evil.example/quay.io/acme/os. One star stands for any text without a slash, two for
+// any text.
+type pattern struct {
+	text string
+	expr *regexp.Regexp
+}
+
+var patternCharacters = regexp.MustCompile(`^[a-z0-9._:*/\[\]-]+$`)
+
+// parsePattern reads a glob such as quay.io/acme/** in the form that references have after parsing: Docker Hub's host is
+// index.docker.io, and docker.io is read as that.
+func parsePattern(text string) (pattern, error) {
+	host, repository, ok := strings.Cut(text, "/")
+	switch {
+	case !ok || repository == "" || host == "":
+		return pattern{}, fmt.Errorf("%q names no repository: write host/repository, such as quay.io/acme/*, or quay.io/** for all of a host", text)
+	case !patternCharacters.MatchString(text):
+		return pattern{}, fmt.Errorf("%q has characters that no repository has: it is host/repository in lower case, with * for any text without a slash and ** for any text", text)
+	case strings.Contains(host, "**"):
+		return pattern{}, fmt.Errorf("%q has ** in the host: write *, which stands for one or more parts of its name", text)
+	}
+	if host == "docker.io" {
+		host = name.DefaultRegistry
+	}
+	expr := regexp.QuoteMeta(host + "/" + repository)
+	expr = strings.NewReplacer(`\*\*`, `.+`, `\*`, `[^/]+`).Replace(expr)
+	compiled, err := regexp.Compile(`^` + expr + `$`)
+	if err != nil {
+		return pattern{}, fmt.Errorf("%q: %w", text, err)
+	}
+	return pattern{text: text, expr: compiled}, nil
+}
+
+func (p pattern) matches(repository name.Repository) bool {
+	return p.expr.MatchString(repository.Name())
+}

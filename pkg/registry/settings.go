@@ -1,0 +1,335 @@
+package registry
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"golang.org/x/net/publicsuffix"
+	"gopkg.in/yaml.v3"
+)
+
+// ConfigMapName is that of the settings, in the namespace of the catalog and, for Tasks, in that of their run.
+const ConfigMapName = "config-registries"
+
+// The keys of the settings, in a ConfigMap or as files of a directory.
+const (
+	allowedKey = "allowed"
+	hostsKey   = "hosts"
+	exampleKey = "_example" // knative's convention: read by people only
+)
+
+// everyOther is the key of what holds for hosts that have no entry.
+const everyOther = "*"
+
+// The bounds of the settings' limits, and what holds where nothing is set. A polite client of a public registry stays
+// far below what it would be throttled for.
+const (
+	DefaultMaxConcurrent     = 8
+	DefaultRequestsPerSecond = 50
+	mostConcurrent           = 1024
+	mostRequestsPerSecond    = 100_000
+)
+
+// Settings say which registries may be asked, and how. Nil settings, and those without entries, allow every repository
+// of every registry with a public address, by HTTPS with a certificate that the system trusts.
+type Settings struct {
+	allowed []pattern // none allows all
+	hosts   map[string]Host
+	others  Host
+}
+
+// Host is what holds for a registry's host, for a host that it redirects to, or for its token server.
+type Host struct {
+	// PlainHTTP has the host asked by HTTP without TLS, and by nothing else.
+	PlainHTTP bool `yaml:"plainHTTP"`
+	// PrivateAddresses lets the host's name lead to an address that is not public. With "*" this opens private ranges
+	// (RFC 1918, RFC 4193, RFC 6598), and never loopback and link-local ones: those take an entry of the host's own.
+	PrivateAddresses bool `yaml:"privateAddresses"`
+	// CertificateAuthorities are PEM certificates that are trusted for this host beside the system's. Those of "*" are
+	// trusted for every host.
+	CertificateAuthorities string `yaml:"certificateAuthorities"`
+	// TokenServers are hosts that may be sent the credentials of this one, as it asks (OCI distribution specification,
+	// "token authentication"). Hosts of the same registrable domain need not be listed.
+	TokenServers []string `yaml:"tokenServers"`
+	// ServiceAccountToken has the catalog open the host with its own token where an entry brings no credentials, as
+	// OpenShift's registry wants it.
+	ServiceAccountToken bool `yaml:"serviceAccountToken"`
+	// PullSecret is a secret in the catalog's own namespace, used likewise.
+	PullSecret string `yaml:"pullSecret"`
+	// MaxConcurrent is how many images are asked about at a time.
+	MaxConcurrent int `yaml:"maxConcurrent"`
+	// RequestsPerSecond is how many requests are sent in a second, in bursts of as many.
+	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
+
+	// named says that the host has an entry of its own.
+	named bool
+}
+
+// ForPods are the settings of a pod that has none of its own: registries may have private addresses, since the network
+// is that of the pod's own namespace.
+func ForPods() *Settings { return &Settings{others: Host{PrivateAddresses: true}} }
+
+// ParseSettings reads the data of the ConfigMap config-registries: "allowed", one glob of repositories a line, and
+// "hosts", a YAML mapping of hosts to what holds for them. Unknown keys and fields are errors.
+func ParseSettings(data map[string]string) (*Settings, error) {
+	s := &Settings{hosts: map[string]Host{}}
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		var err error
+		switch key {
+		case allowedKey:
+			s.allowed, err = parseAllowed(data[key])
+		case hostsKey:
+			err = s.parseHosts(data[key])
+		case exampleKey:
+		default:
+			err = fmt.Errorf("there is no such setting; the settings are %q and %q", allowedKey, hostsKey)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return s, nil
+}
+
+// ReadSettings reads the same from a directory with a file for each key, as a mounted ConfigMap is. A directory that is
+// not there, or is empty, gives the fallback.
+func ReadSettings(dir string, fallback *Settings) (*Settings, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("reading the settings for registries: %w", err)
+	}
+	data := map[string]string{}
+	for _, file := range files {
+		if strings.HasPrefix(file.Name(), "..") { // the kubelet's own
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(dir, file.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("reading the settings for registries: %w", err)
+		}
+		data[file.Name()] = string(content)
+	}
+	if len(data) == 0 {
+		return fallback, nil
+	}
+	s, err := ParseSettings(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings for registries in %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func parseAllowed(text string) ([]pattern, error) {
+	var allowed []pattern
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		p, err := parsePattern(line)
+		if err != nil {
+			return nil, err
+		}
+		allowed = append(allowed, p)
+	}
+	return allowed, nil
+}
+
+func (s *Settings) parseHosts(text string) error {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	decoder.KnownFields(true)
+	entries := map[string]Host{}
+	if err := decoder.Decode(&entries); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	s.others = entries[everyOther]
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		host := entries[key]
+		if err := host.check(key == everyOther); err != nil {
+			return fmt.Errorf("%q: %w", key, err)
+		}
+		if key == everyOther {
+			continue
+		}
+		authority, err := parseAuthority(key)
+		if err != nil {
+			return fmt.Errorf("%q: %w", key, err)
+		}
+		if _, twice := s.hosts[authority]; twice {
+			return fmt.Errorf("%q: there are two entries of %s", key, authority)
+		}
+		s.hosts[authority] = host.under(s.others)
+	}
+	return nil
+}
+
+// parseAuthority gives the form that hosts have in parsed references and in requests.
+func parseAuthority(text string) (string, error) {
+	registry, err := name.NewRegistry(strings.ToLower(text), name.StrictValidation)
+	if err != nil || strings.ContainsAny(text, "/@*") {
+		return "", errors.New("it is no host: write its name or address, and its port where it has one, such as registry.example.com:5000")
+	}
+	return strings.TrimSuffix(registry.RegistryStr(), ":443"), nil
+}
+
+func (h *Host) check(forAll bool) error {
+	if forAll && (h.PlainHTTP || h.ServiceAccountToken || h.PullSecret != "" || len(h.TokenServers) > 0) {
+		return errors.New("plainHTTP, tokenServers, serviceAccountToken and pullSecret are for hosts with an entry of their own")
+	}
+	if h.PlainHTTP && h.CertificateAuthorities != "" {
+		return errors.New("plainHTTP and certificateAuthorities exclude each other: plain HTTP has no certificates")
+	}
+	if h.ServiceAccountToken && h.PullSecret != "" {
+		return errors.New("serviceAccountToken and pullSecret exclude each other")
+	}
+	if h.MaxConcurrent < 0 || h.MaxConcurrent > mostConcurrent {
+		return fmt.Errorf("maxConcurrent is %d, and must be from 1 to %d, or absent", h.MaxConcurrent, mostConcurrent)
+	}
+	if h.RequestsPerSecond < 0 || h.RequestsPerSecond > mostRequestsPerSecond || math.IsNaN(h.RequestsPerSecond) {
+		return fmt.Errorf("requestsPerSecond is %v, and must be above 0 and at most %d, or absent", h.RequestsPerSecond, mostRequestsPerSecond)
+	}
+	for i, server := range h.TokenServers {
+		authority, err := parseAuthority(server)
+		if err != nil {
+			return fmt.Errorf("tokenServers: %q: %w", server, err)
+		}
+		h.TokenServers[i] = authority
+	}
+	return checkCertificates(h.CertificateAuthorities)
+}
+
+// checkCertificates refuses what a certificate pool would pass over in silence.
+func checkCertificates(text string) error {
+	for rest := []byte(strings.TrimSpace(text)); len(rest) > 0; {
+		var block *pem.Block
+		block, rest = pem.Decode(rest)
+		if block == nil {
+			return errors.New("certificateAuthorities: there is something else than PEM blocks in it")
+		}
+		if block.Type != "CERTIFICATE" {
+			return fmt.Errorf("certificateAuthorities: there is a %s in it, and only certificates belong there", block.Type)
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return fmt.Errorf("certificateAuthorities: %w", err)
+		}
+		rest = []byte(strings.TrimSpace(string(rest)))
+	}
+	return nil
+}
+
+// under gives a host's entry what holds for all and it does not say otherwise.
+func (h Host) under(all Host) Host {
+	h.named = true
+	h.CertificateAuthorities = strings.TrimSpace(strings.TrimSpace(all.CertificateAuthorities) + "\n" + h.CertificateAuthorities)
+	if h.MaxConcurrent == 0 {
+		h.MaxConcurrent = all.MaxConcurrent
+	}
+	if h.RequestsPerSecond == 0 {
+		h.RequestsPerSecond = all.RequestsPerSecond
+	}
+	if h.PlainHTTP {
+		h.CertificateAuthorities = ""
+	}
+	return h
+}
+
+// Host gives what holds for a host with or without a port: its own entry, else that of the host without its port, else
+// the one for all others.
+func (s *Settings) Host(authority string) Host {
+	host := Host{}
+	if s != nil {
+		host = s.find(strings.ToLower(authority))
+	}
+	if host.MaxConcurrent == 0 {
+		host.MaxConcurrent = DefaultMaxConcurrent
+	}
+	if host.RequestsPerSecond == 0 {
+		host.RequestsPerSecond = DefaultRequestsPerSecond
+	}
+	return host
+}
+
+func (s *Settings) find(authority string) Host {
+	if host, ok := s.hosts[strings.TrimSuffix(authority, ":443")]; ok {
+		return host
+	}
+	if hostname, _, err := net.SplitHostPort(authority); err == nil {
+		if strings.Contains(hostname, ":") {
+			hostname = "[" + hostname + "]"
+		}
+		if host, ok := s.hosts[hostname]; ok {
+			return host
+		}
+	}
+	return s.others
+}
+
+// Allows says whether images of a repository may be asked about. The error is an *Error with the reason Blocked.
+func (s *Settings) Allows(repository name.Repository) error {
+	if s == nil || len(s.allowed) == 0 || slices.ContainsFunc(s.allowed, func(p pattern) bool { return p.matches(repository) }) {
+		return nil
+	}
+	return &Error{
+		Reason: Blocked, Host: repository.RegistryStr(), Subject: repository.Name(),
+		Err: faultf(Blocked, "no pattern of allowed matches it"),
+	}
+}
+
+// equal says whether two hosts are treated alike.
+func (h Host) equal(other Host) bool { return reflect.DeepEqual(h, other) }
+
+// roots are the certificates to trust; nil for the system's alone.
+func (h Host) roots() (*x509.CertPool, error) {
+	if h.CertificateAuthorities == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("reading the system's certificates: %w", err)
+	}
+	pool.AppendCertsFromPEM([]byte(h.CertificateAuthorities)) // each was parsed before
+	return pool, nil
+}
+
+// trusts says whether credentials for the registry may be sent to a token server: the registry's own host, one of the
+// same registrable domain (publicsuffix.org), or one that is listed.
+func (h Host) trusts(registry, server string) bool {
+	if slices.Contains(h.TokenServers, server) {
+		return true
+	}
+	own, asked := hostname(registry), hostname(server)
+	if own == asked {
+		return true
+	}
+	if net.ParseIP(own) != nil {
+		return false
+	}
+	if suffix, icann := publicsuffix.PublicSuffix(own); !icann && !strings.Contains(suffix, ".") {
+		return false // a private network's own names, which say nothing about who owns them
+	}
+	ownDomain, err := publicsuffix.EffectiveTLDPlusOne(own)
+	if err != nil {
+		return false
+	}
+	askedDomain, err := publicsuffix.EffectiveTLDPlusOne(asked)
+	return err == nil && ownDomain == askedDomain
+}
+
+func hostname(authority string) string {
+	if host, _, err := net.SplitHostPort(authority); err == nil {
+		return host
+	}
+	return strings.Trim(authority, "[]")
+}
