@@ -2,6 +2,10 @@
 package main
 
 import (
+	"log"
+
+	"k8s.io/client-go/metadata"
+	"knative.dev/pkg/injection"
 	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/signals"
 
@@ -10,7 +14,12 @@ import (
 )
 
 func main() {
-	sharedmain.MainWithContext(signals.NewContext(), "controller",
-		catalogimage.NewController(registry.New(nil, registry.RefuseWhenBusy())),
+	config := injection.ParseAndGetRESTConfigOrDie()
+	metadata, err := metadata.NewForConfig(config)
+	if err != nil {
+		log.Fatalln("connecting to the API server:", err)
+	}
+	sharedmain.MainWithConfig(signals.NewContext(), "controller", config,
+		catalogimage.NewController(registry.New(nil, registry.RefuseWhenBusy()), metadata),
 	)
 }

@@ -95,6 +95,9 @@ func (c *Client) Configure(settings *Settings) {
 	}
 }
 
+// Settings are those that hold.
+func (c *Client) Settings() *Settings { return c.settings.Load() }
+
 // hostKey names a host as a reference does, or, foreign, as a registry does that redirects to it or has its tokens there.
 type hostKey struct {
 	authority string

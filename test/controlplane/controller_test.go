@@ -10,12 +10,19 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -129,9 +136,12 @@ func waitForCondition(t *testing.T, entries catalogclient.CatalogImageInterface,
 	return entry
 }
 
-// The secret that an entry names is read with the controller's own permissions, as is that of its service account.
-func TestAPrivateImageIsReadWithTheEntrysSecrets(t *testing.T) {
-	const user, password = "robot", "s3cret"
+// What opens private registries.
+const user, password = "robot", "s3cret"
+
+// private puts a random image into a registry of the test's own that wants a user name and password.
+func private(t *testing.T) name.Reference {
+	t.Helper()
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
@@ -142,29 +152,95 @@ func TestAPrivateImageIsReadWithTheEntrysSecrets(t *testing.T) {
 		inner.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	host := strings.TrimPrefix(server.URL, "http://")
 	image, err := random.Image(512, 1)
 	require.NoError(t, err)
-	ref, err := name.ParseReference(host + "/acme/private:1")
+	ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/acme/private:1")
 	require.NoError(t, err)
 	require.NoError(t, remote.Write(ref, image, remote.WithAuth(&authn.Basic{Username: user, Password: password})))
+	return ref
+}
 
-	namespace := newNamespace(t)
-	_, err = kube.CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+func createPullSecret(t *testing.T, namespace, host string) {
+	t.Helper()
+	_, err := kube.CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "pull"},
 		Type:       corev1.SecretTypeDockerConfigJson,
 		StringData: map[string]string{corev1.DockerConfigJsonKey: fmt.Sprintf(`{"auths": {%q: {"username": %q, "password": %q}}}`, host, user, password)},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	_, err = kube.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{
+}
+
+// A secret that comes after the entry that names it, or whose service account does, is used at once. It is read with the
+// controller's own permissions.
+func TestAnEntryRecoversWhenItsSecretAppears(t *testing.T) {
+	ref := private(t)
+	namespace := newNamespace(t)
+	_, err := kube.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{
 		ObjectMeta:       metav1.ObjectMeta{Name: "puller"},
 		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "pull"}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	entry := newEntry("private", ref.Name())
-	entry.Spec.ServiceAccountName = "puller"
 	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-	_, err = entries.Create(t.Context(), entry, metav1.CreateOptions{})
+	byAccount := newEntry("by-account", ref.Name())
+	byAccount.Spec.ServiceAccountName = "puller"
+	bySecret := newEntry("by-secret", ref.Context().Tag("1").Name()+"@"+digestIn(t, ref))
+	bySecret.Spec.ImagePullSecrets = []v1alpha1.PullSecret{{Name: "pull"}}
+	for _, entry := range []*v1alpha1.CatalogImage{byAccount, bySecret} {
+		_, err = entries.Create(t.Context(), entry, metav1.CreateOptions{})
+		require.NoError(t, err)
+		waiting := waitForCondition(t, entries, entry.Name, v1alpha1.ConditionFresh, corev1.ConditionFalse)
+		fresh := waiting.Status.GetCondition(v1alpha1.ConditionFresh)
+		assert.Equal(t, "Unauthorized", fresh.Reason)
+		assert.Contains(t, fresh.Message, "provide a pull secret for "+ref.Context().RegistryStr())
+		assert.Contains(t, fresh.Message, "; the secret "+namespace+"/pull does not exist")
+	}
+
+	began := time.Now()
+	createPullSecret(t, namespace, ref.Context().RegistryStr())
+	for _, entry := range []string{"by-account", "by-secret"} {
+		waitForCondition(t, entries, entry, apis.ConditionReady, corev1.ConditionTrue)
+	}
+	assert.Less(t, time.Since(began), 20*time.Second, "not only when it is asked again anyway, after half a minute")
+}
+
+func digestIn(t *testing.T, ref name.Reference) string {
+	t.Helper()
+	head, err := remote.Head(ref, remote.WithAuth(&authn.Basic{Username: user, Password: password}))
 	require.NoError(t, err)
-	waitForCondition(t, entries, "private", apis.ConditionReady, corev1.ConditionTrue)
+	return head.Digest.String()
+}
+
+// What people download is in the status, with checksums, and what refers to it.
+func TestTheFilesOfADiskImage(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	ref, err := name.ParseReference(host + "/acme/disk:1")
+	require.NoError(t, err)
+	disk := mutate.MediaType(mutate.ConfigMediaType(empty.Image, "application/vnd.acme.disk.v1+json"), types.OCIManifestSchema1)
+	disk, err = mutate.Append(disk, mutate.Addendum{
+		Layer: static.NewLayer([]byte("qcow2"), "application/vnd.acme.qcow2"), Annotations: map[string]string{"org.opencontainers.image.title": "disk.qcow2"},
+	})
+	require.NoError(t, err)
+	require.NoError(t, remote.Write(ref, disk))
+	manifest, err := disk.Manifest()
+	require.NoError(t, err)
+	subject, err := partial.Descriptor(disk)
+	require.NoError(t, err)
+	signature := mutate.Subject(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), "application/vnd.acme.signature"), *subject).(v1.Image)
+	require.NoError(t, remote.Write(ref.Context().Tag("signature"), signature))
+	signatureDigest, err := signature.Digest()
+	require.NoError(t, err)
+
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t))
+	_, err = entries.Create(t.Context(), newEntry("disk", ref.Name()), metav1.CreateOptions{})
+	require.NoError(t, err)
+	entry := waitForCondition(t, entries, "disk", apis.ConditionReady, corev1.ConditionTrue)
+	file := manifest.Layers[0].Digest.String()
+	assert.Equal(t, []v1alpha1.Artifact{{
+		Name: "disk.qcow2", Type: "application/vnd.acme.qcow2", URL: "http://" + host + "/v2/acme/disk/blobs/" + file, Digest: file, SizeBytes: 5,
+	}}, entry.Status.Artifacts)
+	require.Len(t, entry.Status.Referrers, 1)
+	assert.Equal(t, signatureDigest.String(), entry.Status.Referrers[0].Digest)
+	assert.Equal(t, "application/vnd.acme.signature", entry.Status.Referrers[0].ArtifactType)
 }

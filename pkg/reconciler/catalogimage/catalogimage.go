@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/reconciler"
@@ -36,6 +39,7 @@ func secondLook(interval time.Duration) time.Duration {
 type Registry interface {
 	Head(context.Context, name.Reference, authn.Keychain) (registry.Descriptor, error)
 	Describe(context.Context, name.Reference, authn.Keychain) (*registry.Description, error)
+	Referrers(context.Context, name.Digest, authn.Keychain) ([]registry.Referrer, error)
 }
 
 // Claims keep entries unique; the errors are those of claim.Keeper. A duration above zero is when to ask again.
@@ -51,7 +55,7 @@ type Labels interface {
 
 // Keychains open registries for an entry.
 type Keychains interface {
-	For(context.Context, *v1alpha1.CatalogImage) (authn.Keychain, error)
+	For(context.Context, *v1alpha1.CatalogImage, name.Reference) (Keychain, error)
 }
 
 // Reconciler holds entries against their registries and claims.
@@ -162,23 +166,38 @@ func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogI
 	switch reason := registry.ReasonOf(err); {
 	case err == nil:
 		status.MarkResolved()
+	case reason == registry.Busy: // it was not asked: nothing is known that was not before
+		return retryAfter(err)
 	case reason.Definite():
 		status.MarkUnresolved(string(reason), err.Error())
 		interval = secondLook(interval)
 	default:
 		status.MarkOutage(cmp.Or(string(reason), "NotAsked"), err.Error(), r.now())
-		return retryInterval
+		return max(retryInterval, retryAfter(err))
 	}
 	status.MarkChecked(r.now())
 	return interval
 }
 
+// retryAfter is how long the registry, or what is between, wants not to be asked again; zero for no time in particular.
+func retryAfter(err error) time.Duration {
+	var failure *registry.Error
+	if errors.As(err, &failure) {
+		return failure.RetryAfter
+	}
+	return 0
+}
+
 // ask brings the status in line with the registry: one HEAD when nothing changed, a description otherwise.
 func (r *Reconciler) ask(ctx context.Context, entry *v1alpha1.CatalogImage, ref name.Reference) error {
-	keychain, err := r.keychains.For(ctx, entry)
+	keychain, err := r.keychains.For(ctx, entry, ref)
 	if err != nil {
 		return err
 	}
+	return explain(r.askWith(ctx, entry, ref, keychain), keychain.Lacks)
+}
+
+func (r *Reconciler) askWith(ctx context.Context, entry *v1alpha1.CatalogImage, ref name.Reference, keychain authn.Keychain) error {
 	if !changed(entry) && entry.Status.GetCondition(v1alpha1.ConditionResolved).IsTrue() {
 		found, err := r.registry.Head(ctx, ref, keychain)
 		if err != nil || found.Digest == entry.Status.Digest {
@@ -189,6 +208,33 @@ func (r *Reconciler) ask(ctx context.Context, entry *v1alpha1.CatalogImage, ref 
 	if err != nil {
 		return err
 	}
-	record(&entry.Status, description)
+	referrers, err := r.referrers(ctx, entry, ref.Context().Digest(description.Digest), keychain)
+	if err != nil {
+		return err
+	}
+	record(&entry.Status, description, referrers)
 	return nil
+}
+
+// referrers lists what refers to the image. A registry that has no good answer to that keeps no image from being found:
+// an Event says so. One that has no answer now is asked again with all the rest.
+func (r *Reconciler) referrers(ctx context.Context, entry *v1alpha1.CatalogImage, image name.Digest, keychain authn.Keychain) ([]registry.Referrer, error) {
+	found, err := r.registry.Referrers(ctx, image, keychain)
+	switch reason := registry.ReasonOf(err); {
+	case reason.Definite(), reason == registry.Unauthorized, reason == registry.Forbidden, reason == registry.Blocked:
+		controller.GetEventRecorder(ctx).Event(entry, corev1.EventTypeWarning, "ReferrersUnreadable", err.Error())
+		return nil, nil
+	}
+	return found, err
+}
+
+// explain adds to a lack of access what the entry named in vain.
+func explain(err error, lacks []string) error {
+	switch registry.ReasonOf(err) {
+	case registry.Unauthorized, registry.Forbidden:
+		if len(lacks) > 0 {
+			return fmt.Errorf("%w; %s", err, strings.Join(lacks, "; "))
+		}
+	}
+	return err
 }

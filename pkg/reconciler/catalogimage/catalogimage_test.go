@@ -17,7 +17,9 @@ import (
 )
 
 func TestFirstCheck(t *testing.T) {
-	artifact := &registry.Description{Digest: digestA, MediaType: "application/vnd.oci.image.manifest.v1+json", ArtifactType: "application/vnd.acme.disk.v1", SizeBytes: 5}
+	artifact := &registry.Description{Digest: digestA, MediaType: "application/vnd.oci.image.manifest.v1+json", ArtifactType: "application/vnd.acme.disk.v1", SizeBytes: 5, Files: []registry.File{
+		{Name: "disk.raw", MediaType: "application/zstd", URL: "https://quay.io/v2/b", Digest: digestB, SizeBytes: 5, Architecture: "arm64"},
+	}}
 	reconcileAll(t, map[string]*row{
 		"an entry that follows a tag": {
 			before:   entry(),
@@ -48,6 +50,7 @@ func TestFirstCheck(t *testing.T) {
 			registry: fakeRegistry{image: artifact},
 			after: entry(observed, resolved, unique, checked(0), phase(v1alpha1.PhaseAvailable), func(i *v1alpha1.CatalogImage) {
 				i.Status.Digest, i.Status.MediaType, i.Status.ArtifactType, i.Status.SizeBytes = digestA, artifact.MediaType, artifact.ArtifactType, 5
+				i.Status.Artifacts = []v1alpha1.Artifact{{Name: "disk.raw", Type: "application/zstd", URL: "https://quay.io/v2/b", Digest: digestB, SizeBytes: 5, Architecture: "arm64"}}
 				i.Status.MarkMetadataMatches()
 			}),
 			again:   interval,
@@ -212,7 +215,7 @@ func TestDefiniteAnswers(t *testing.T) {
 
 func TestNoAnswer(t *testing.T) {
 	rows := map[string]*row{}
-	for _, reason := range []registry.Reason{registry.Unauthorized, registry.Forbidden, registry.Throttled, registry.TLSError, registry.RegistryUnavailable} {
+	for _, reason := range []registry.Reason{registry.Unauthorized, registry.Forbidden, registry.Throttled, registry.TLSError, registry.Blocked, registry.RegistryUnavailable} {
 		begins := outage(string(reason), answer(reason).Error(), 0)
 		rows["never resolved, "+string(reason)] = &row{
 			before:   entry(),
@@ -240,7 +243,7 @@ func TestNoAnswer(t *testing.T) {
 	unreadable := errors.New("reading the pull secrets of radar/autosd: forbidden")
 	rows["the pull secrets cannot be read"] = &row{
 		before:    entry(),
-		keychains: fakeKeychains{unreadable},
+		keychains: fakeKeychains{err: unreadable},
 		after:     entry(observed, unique, outage("NotAsked", unreadable.Error(), 0), phase(v1alpha1.PhaseVerifying)),
 		again:     retryInterval,
 	}
@@ -255,6 +258,116 @@ func TestNoAnswer(t *testing.T) {
 		r.claimed = []string{adopts, releases}
 	}
 	assert.LessOrEqual(t, retryInterval, 30*time.Second)
+	reconcileAll(t, rows)
+}
+
+func TestWhenARegistryIsNotToBeAsked(t *testing.T) {
+	later := func(reason registry.Reason, after time.Duration) *registry.Error {
+		err := answer(reason)
+		err.RetryAfter = after
+		return err
+	}
+	throttled := outage("Throttled", answer(registry.Throttled).Error(), 0)
+	reconcileAll(t, map[string]*row{
+		"others are being asked about, and nothing was found yet": {
+			before:   entry(),
+			registry: fakeRegistry{err: later(registry.Busy, 700*time.Millisecond)},
+			after:    entry(observed, unique, phase(v1alpha1.PhasePending)),
+			again:    700 * time.Millisecond,
+			asked:    []string{"describe " + reference},
+			claimed:  []string{adopts, releases},
+		},
+		"others are being asked about, and nothing changes": {
+			before:   available(interval),
+			registry: fakeRegistry{err: later(registry.Busy, 2*time.Minute)},
+			again:    2 * time.Minute,
+			asked:    []string{"head " + reference},
+			claimed:  []string{adopts, releases},
+		},
+		"it says for how long": {
+			before:   available(interval),
+			registry: fakeRegistry{err: later(registry.Throttled, 10*time.Minute)},
+			after:    available(interval, throttled),
+			again:    10 * time.Minute,
+			asked:    []string{"head " + reference},
+			claimed:  []string{adopts, releases},
+		},
+		"not for long": {
+			before:   available(interval),
+			registry: fakeRegistry{err: later(registry.Throttled, time.Second)},
+			after:    available(interval, throttled),
+			again:    retryInterval,
+			asked:    []string{"head " + reference},
+			claimed:  []string{adopts, releases},
+		},
+	})
+}
+
+func TestSecretsThatAreOfNoUse(t *testing.T) {
+	lacks := fakeKeychains{lacks: []string{"the secret radar/quay does not exist", "the service account radar/puller does not exist"}}
+	explained := answer(registry.Unauthorized).Error() + "; the secret radar/quay does not exist; the service account radar/puller does not exist"
+	reconcileAll(t, map[string]*row{
+		"are named when the registry wants one": {
+			before:    entry(),
+			keychains: lacks,
+			registry:  fakeRegistry{err: answer(registry.Unauthorized)},
+			after:     entry(observed, unique, outage("Unauthorized", explained, 0), phase(v1alpha1.PhaseVerifying)),
+			again:     retryInterval,
+			asked:     []string{"describe " + reference},
+			claimed:   []string{adopts, releases},
+		},
+		"are not when it does not": {
+			before:    entry(),
+			keychains: lacks,
+			registry:  fakeRegistry{image: single(digestA)},
+			after:     available(0),
+			again:     interval,
+			asked:     []string{"describe " + reference},
+			claimed:   []string{adopts, releases},
+		},
+		"nor when something else is wrong": {
+			before:    entry(),
+			keychains: lacks,
+			registry:  fakeRegistry{err: answer(registry.NotFound)},
+			after:     entry(observed, unresolved(registry.NotFound), unique, checked(0), phase(v1alpha1.PhaseFailed)),
+			again:     sooner,
+			asked:     []string{"describe " + reference},
+			claimed:   []string{adopts, releases},
+		},
+	})
+}
+
+func TestReferrers(t *testing.T) {
+	signature := registry.Referrer{Digest: digestB, ArtifactType: "application/vnd.dev.sigstore.bundle.v0.3+json", SizeBytes: 700}
+	signed := func(i *v1alpha1.CatalogImage) {
+		i.Status.Referrers = []v1alpha1.Referrer{{Digest: digestB, ArtifactType: signature.ArtifactType, SizeBytes: 700}}
+	}
+	rows := map[string]*row{
+		"are recorded with the image": {
+			before:   entry(),
+			registry: fakeRegistry{image: single(digestA), referrers: []registry.Referrer{signature}},
+			after:    available(0, signed),
+			again:    interval,
+		},
+		"wait for an answer, as the image does": {
+			before:   entry(),
+			registry: fakeRegistry{image: single(digestA), referrersErr: answer(registry.RegistryUnavailable)},
+			after:    entry(observed, unique, outage("RegistryUnavailable", answer(registry.RegistryUnavailable).Error(), 0), phase(v1alpha1.PhaseVerifying)),
+			again:    retryInterval,
+		},
+	}
+	for _, reason := range []registry.Reason{registry.TooLarge, registry.Malformed, registry.Forbidden, registry.Unauthorized, registry.Blocked} {
+		rows["keep no image from being found, "+string(reason)] = &row{
+			before:   entry(),
+			registry: fakeRegistry{image: single(digestA), referrersErr: answer(reason)},
+			after:    available(0),
+			again:    interval,
+			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "ReferrersUnreadable", "%s", answer(reason).Error())},
+		}
+	}
+	for _, r := range rows {
+		r.asked, r.claimed = []string{"describe " + reference}, []string{adopts, releases}
+	}
 	reconcileAll(t, rows)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	"knative.dev/pkg/configmap"
@@ -22,18 +23,22 @@ import (
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
-// concurrency is how many entries are checked at a time. A check waits for its registry and computes next to nothing.
-const concurrency = 16
+// concurrency is how many entries are checked at a time. A check waits for its registry and computes next to nothing; a
+// registry that hangs takes the few that it may be asked at a time.
+const concurrency = 32
 
-// NewController returns the constructor of the controller that asks registry about the entries, by the settings of
-// config-registries.
-func NewController(client *registry.Client) injection.ControllerConstructor {
+// NewController returns the constructor of the controller that asks client about the entries, by the settings of
+// config-registries. By metadata it sees secrets and service accounts change.
+func NewController(client *registry.Client, metadata metadata.Interface) injection.ControllerConstructor {
 	return func(ctx context.Context, settings configmap.Watcher) *controller.Impl {
 		kube, catalog := kubeclient.Get(ctx), catalogclient.Get(ctx).ImagecatalogV1alpha1()
 		entries, leases, gone := informer.Get(ctx).Informer(), newLeaseInformer(kube, system.Namespace()), newDeparted(time.Now)
+		secrets, accounts := newCredentialInformers(metadata)
 		reconciler := &Reconciler{
-			registry:  client,
-			keychains: pullSecrets{kube},
+			registry: client,
+			keychains: &credentials{
+				kube: kube, namespace: system.Namespace(), settings: client.Settings, ownToken: ownToken(injection.GetConfig(ctx)),
+			},
 			claims: &cachedClaims{
 				Keeper:    claim.NewKeeper(kube.CoordinationV1().Leases(system.Namespace()), claim.LiveEntries(catalog)),
 				leases:    leases.GetIndexer(),
@@ -49,18 +54,31 @@ func NewController(client *registry.Client) injection.ControllerConstructor {
 			return controller.Options{PromoteFunc: func(pkgreconciler.Bucket) { claims.all(leases.GetIndexer()) }}
 		})
 		impl.Concurrency = concurrency
+		enqueueWaiting := func() { impl.FilteredGlobalResync(waits, entries) }
+		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), enqueueWaiting}
 		if err := errors.Join(
-			entries.AddIndexers(cache.Indexers{entriesOfLease: byLease}),
+			entries.AddIndexers(cache.Indexers{entriesOfLease: byLease, entriesOfCredential: byCredential}),
 			handle(entries, enqueueOnIntent(impl, gone)),
 			handle(leases, claims.handler()),
+			handle(secrets, onChange(credentials.secretChanged)),
+			handle(accounts, onChange(credentials.accountChanged)),
 		); err != nil {
-			logging.FromContext(ctx).Fatalw("Watching entries and claims", "error", err)
+			logging.FromContext(ctx).Fatalw("Watching entries, claims, secrets and service accounts", "error", err)
 		}
-		settings.Watch(registry.ConfigMapName, configure(ctx, client))
-		go leases.RunWithContext(ctx) // knative starts the informers that it makes, and waits for them
-		cache.WaitForCacheSync(ctx.Done(), leases.HasSynced)
+		settings.Watch(registry.ConfigMapName, configure(ctx, client, enqueueWaiting))
+		start(ctx, leases, secrets, accounts)
 		return impl
 	}
+}
+
+// start runs informers and waits for them, as knative does with those that it makes.
+func start(ctx context.Context, informers ...cache.SharedIndexInformer) {
+	var synced []cache.InformerSynced
+	for _, informer := range informers {
+		go informer.RunWithContext(ctx)
+		synced = append(synced, informer.HasSynced)
+	}
+	cache.WaitForCacheSync(ctx.Done(), synced...)
 }
 
 func handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) error {
@@ -68,9 +86,9 @@ func handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandl
 	return err
 }
 
-// configure has changed settings take effect. Those that cannot be read change nothing: the webhook refuses them, so they
+// configure has changed settings take effect, and tells when they have. Those that cannot be read change nothing: the webhook refuses them, so they
 // came while it was away.
-func configure(ctx context.Context, client *registry.Client) configmap.Observer {
+func configure(ctx context.Context, client *registry.Client, configured func()) configmap.Observer {
 	return func(config *corev1.ConfigMap) {
 		settings, err := registry.ParseSettings(config.Data)
 		if err != nil {
@@ -78,5 +96,6 @@ func configure(ctx context.Context, client *registry.Client) configmap.Observer 
 			return
 		}
 		client.Configure(settings)
+		configured()
 	}
 }

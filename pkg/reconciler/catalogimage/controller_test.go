@@ -7,7 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	metadatafake "k8s.io/client-go/metadata/fake"
 	_ "knative.dev/pkg/client/injection/kube/client/fake"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
@@ -24,10 +27,17 @@ func defaultSettings() configmap.Watcher {
 	return configmap.NewStaticWatcher(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: registry.ConfigMapName}})
 }
 
+// newMetadata is a client that sees these secrets and service accounts.
+func newMetadata(objects ...runtime.Object) *metadatafake.FakeMetadataClient {
+	scheme := metadatafake.NewTestScheme()
+	utilruntime.Must(metav1.AddMetaToScheme(scheme))
+	return metadatafake.NewSimpleMetadataClient(scheme, objects...)
+}
+
 func newImpl(t *testing.T) *controller.Impl {
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t)
-	return NewController(registry.New(nil))(ctx, defaultSettings())
+	return NewController(registry.New(nil), newMetadata())(ctx, defaultSettings())
 }
 
 // drained are the keys that wait in the queue, which takes no more.
@@ -46,7 +56,7 @@ func drained(impl *controller.Impl) []types.NamespacedName {
 
 func TestTheControllerWatchesTheEntries(t *testing.T) {
 	ctx, cancel, informers := rtesting.SetupFakeContextWithCancel(t)
-	impl := NewController(registry.New(nil))(ctx, defaultSettings())
+	impl := NewController(registry.New(nil), newMetadata())(ctx, defaultSettings())
 	stopped, err := rtesting.RunAndSyncInformers(ctx, informers...)
 	require.NoError(t, err)
 	defer func() { cancel(); stopped() }()

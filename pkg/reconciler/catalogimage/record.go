@@ -9,7 +9,7 @@ import (
 
 // record writes what the registry described into the status, within the bounds of its schema. The registry layer bounds
 // names as the schema does.
-func record(status *v1alpha1.CatalogImageStatus, d *registry.Description) {
+func record(status *v1alpha1.CatalogImageStatus, d *registry.Description, referring []registry.Referrer) {
 	status.Digest = d.Digest
 	status.MediaType = d.MediaType
 	status.ArtifactType = d.ArtifactType
@@ -22,6 +22,8 @@ func record(status *v1alpha1.CatalogImageStatus, d *registry.Description) {
 	status.LayerCount = int64(len(d.Layers))
 	status.Layers = layers(d.Layers)
 	status.Platforms = platforms(d.Platforms)
+	status.Artifacts = artifacts(d.Files)
+	status.Referrers = referrers(referring)
 }
 
 func layers(described []registry.Layer) []v1alpha1.Layer {
@@ -45,4 +47,22 @@ func platforms(described []registry.Platform) []v1alpha1.Platform {
 		})
 	}
 	return platforms
+}
+
+func artifacts(files []registry.File) []v1alpha1.Artifact {
+	var artifacts []v1alpha1.Artifact
+	for _, f := range files[:min(len(files), v1alpha1.MaxArtifacts)] {
+		artifacts = append(artifacts, v1alpha1.Artifact{
+			Name: f.Name, Type: f.MediaType, URL: f.URL, Digest: f.Digest, SizeBytes: f.SizeBytes, Architecture: f.Architecture,
+		})
+	}
+	return artifacts
+}
+
+func referrers(found []registry.Referrer) []v1alpha1.Referrer {
+	var referrers []v1alpha1.Referrer
+	for _, r := range found[:min(len(found), v1alpha1.MaxReferrers)] {
+		referrers = append(referrers, v1alpha1.Referrer{Digest: r.Digest, ArtifactType: r.ArtifactType, SizeBytes: r.SizeBytes})
+	}
+	return referrers
 }

@@ -18,9 +18,12 @@ func TestTheStatusIsBounded(t *testing.T) {
 		many.Layers = append(many.Layers, registry.Layer{Digest: fmt.Sprintf("sha256:%064x", n)})
 	}
 	many.Platforms = make([]registry.Platform, 100)
+	many.Files = make([]registry.File, 100)
 	var status v1alpha1.CatalogImageStatus
-	record(&status, many)
+	record(&status, many, make([]registry.Referrer, 100))
 	assert.Len(t, status.Platforms, 64)
+	assert.Len(t, status.Artifacts, 64)
+	assert.Len(t, status.Referrers, 64)
 	assert.LessOrEqual(t, registry.MaxNameBytes, v1alpha1.MaxName, "the names that the registry layer lets through fit the schema")
 	assert.EqualValues(t, 1000, status.LayerCount, "all are counted")
 	require.Len(t, status.Layers, 128, "the first are listed")
@@ -29,13 +32,13 @@ func TestTheStatusIsBounded(t *testing.T) {
 
 func TestNothingOfTheImageBeforeIsLeft(t *testing.T) {
 	before := entry(describedSingle(digestA), func(i *v1alpha1.CatalogImage) { i.Status.ArtifactType = "application/vnd.acme.disk.v1" })
-	record(&before.Status, &registry.Description{Digest: digestB})
+	record(&before.Status, &registry.Description{Digest: digestB}, nil)
 	before.Status.Conditions = nil // which are judged apart
 	assert.Equal(t, v1alpha1.CatalogImageStatus{Digest: digestB}, before.Status)
 }
 
 func TestDatesHaveThePrecisionThatTheAPIKeeps(t *testing.T) {
 	var status v1alpha1.CatalogImageStatus
-	record(&status, &registry.Description{Created: created.Add(999 * time.Millisecond)})
+	record(&status, &registry.Description{Created: created.Add(999 * time.Millisecond)}, nil)
 	assert.True(t, status.CreatedAt.Time.Equal(created), "%s", status.CreatedAt)
 }

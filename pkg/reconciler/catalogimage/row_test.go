@@ -49,9 +49,11 @@ var (
 
 // fakeRegistry holds one image and notes what it is asked.
 type fakeRegistry struct {
-	image *registry.Description
-	err   error
-	asked []string
+	image        *registry.Description
+	err          error
+	referrers    []registry.Referrer
+	referrersErr error
+	asked        []string // but for the referrers of what was described
 }
 
 func (r *fakeRegistry) Head(_ context.Context, ref name.Reference, keychain authn.Keychain) (registry.Descriptor, error) {
@@ -65,6 +67,10 @@ func (r *fakeRegistry) Head(_ context.Context, ref name.Reference, keychain auth
 func (r *fakeRegistry) Describe(_ context.Context, ref name.Reference, keychain authn.Keychain) (*registry.Description, error) {
 	r.note("describe", ref, keychain)
 	return r.image, r.err
+}
+
+func (r *fakeRegistry) Referrers(context.Context, name.Digest, authn.Keychain) ([]registry.Referrer, error) {
+	return r.referrers, r.referrersErr
 }
 
 func (r *fakeRegistry) note(verb string, ref name.Reference, keychain authn.Keychain) {
@@ -106,11 +112,14 @@ func (l *fakeLabels) Align(context.Context, *v1alpha1.CatalogImage) error {
 	return l.err
 }
 
-// fakeKeychains are empty ones, or an error.
-type fakeKeychains struct{ err error }
+// fakeKeychains are empty ones that lack something, or an error.
+type fakeKeychains struct {
+	lacks []string
+	err   error
+}
 
-func (k fakeKeychains) For(context.Context, *v1alpha1.CatalogImage) (authn.Keychain, error) {
-	return authn.NewMultiKeychain(), k.err
+func (k fakeKeychains) For(context.Context, *v1alpha1.CatalogImage, name.Reference) (Keychain, error) {
+	return Keychain{Keychain: authn.NewMultiKeychain(), Lacks: k.lacks}, k.err
 }
 
 func single(digest string) *registry.Description {

@@ -9,6 +9,12 @@ const (
 	MaxLayers = 128
 	// MaxPlatforms is how many platforms are listed.
 	MaxPlatforms = 64
+	// MaxArtifacts is how many files of an artifact are listed.
+	MaxArtifacts = 64
+	// MaxReferrers is how many referrers are listed.
+	MaxReferrers = 64
+	// MaxPullSecrets is how many secrets an entry may name; of those of its service account as many are used.
+	MaxPullSecrets = 16
 	// MaxName is the longest digest, media type, artifact type, architecture, operating system or variant, in characters.
 	MaxName = 255
 	// MaxMessage is the longest message of a condition, in characters.

@@ -315,6 +315,18 @@ type CatalogImageStatus struct {
 	// +optional
 	Platforms []Platform `json:"platforms,omitempty"`
 
+	// Artifacts are the files of an OCI artifact, for example a disk image: what to download, with checksums. Empty for a container image. The first 64 are listed.
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	// +optional
+	Artifacts []Artifact `json:"artifacts,omitempty"`
+
+	// Referrers are manifests that name the image as their subject, for example signatures, as they were when the image was last described: when it was first found, or when its digest changed. That they do is the registry's word; nothing about them was verified. The first 64 are listed.
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	// +optional
+	Referrers []Referrer `json:"referrers,omitempty"`
+
 	// PublishedAt is when the entry was published, as the annotation imagecatalog.dev/published-at says.
 	// +optional
 	PublishedAt *metav1.Time `json:"publishedAt,omitempty"`
@@ -375,6 +387,50 @@ type Platform struct {
 	// LayerCount is the number of the platform's layers.
 	// +optional
 	LayerCount int64 `json:"layerCount,omitempty"`
+}
+
+// Artifact is a file to download.
+type Artifact struct {
+	// Name of the file as the artifact gives it (annotation org.opencontainers.image.title), for example disk.qcow2.
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// Type is the media type of the file as it is stored, for example application/zstd.
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	Type string `json:"type,omitempty"`
+
+	// URL from which the registry serves the file, by the same credentials as the image.
+	// +kubebuilder:validation:MaxLength=1024
+	URL string `json:"url"`
+
+	// Digest of the file, its checksum.
+	// +kubebuilder:validation:MaxLength=255
+	Digest string `json:"digest"`
+
+	// SizeBytes is the size of the file, in bytes.
+	SizeBytes int64 `json:"sizeBytes"`
+
+	// Architecture that the file is for, where an index has one for each.
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	Architecture string `json:"architecture,omitempty"`
+}
+
+// Referrer is a manifest that names an image as its subject, as in the OCI distribution specification.
+type Referrer struct {
+	// Digest of the manifest.
+	// +kubebuilder:validation:MaxLength=255
+	Digest string `json:"digest"`
+
+	// ArtifactType says what it is, for example application/vnd.dev.sigstore.bundle.v0.3+json.
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	ArtifactType string `json:"artifactType,omitempty"`
+
+	// SizeBytes is the size of the manifest, in bytes.
+	SizeBytes int64 `json:"sizeBytes"`
 }
 
 // CatalogImageList is a list of entries.
