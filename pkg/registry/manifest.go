@@ -135,7 +135,7 @@ func (s *session) path(kind, identifier string) string {
 // ask sends a request to the registry. When the way in that an earlier session found is closed, it looks for another
 // one, once: registries forget tokens, and change how they are authenticated to.
 func (s *session) ask(ctx context.Context, method, target string) (*http.Response, error) {
-	response, err := s.send(ctx, method, target) //nolint:bodyclose // the caller closes it
+	response, err := s.send(ctx, method, target)
 	if code, ok := statusOf(err); !ok || code != http.StatusUnauthorized || !s.reused {
 		return response, err
 	}

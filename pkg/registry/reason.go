@@ -66,9 +66,7 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
-// reasonFor judges what came back from the network or was found in the bytes. A connection can fail in two ways at
-// once (the client tries HTTPS and HTTP on private addresses): an untrusted certificate outweighs the rest, because
-// then the other attempt only proves that the registry speaks TLS.
+// reasonFor judges what came back from the network or was found in the bytes.
 func reasonFor(err error) Reason {
 	var found *fault
 	var status *transport.Error

@@ -153,7 +153,11 @@ func (c *Client) reopen(ctx context.Context, s *session) error {
 
 // access does the handshake. The scope is that of the access: empty for the whole registry.
 func (c *Client) access(ctx context.Context, s *session) (access *http.Client, scope string, err error) {
-	keeper := &keeper{own: map[string]bool{s.registry(): true}, next: transport.NewUserAgent(retrying(s.account), userAgent)}
+	return c.accessBy(ctx, s, transport.NewUserAgent(retrying(s.account), userAgent))
+}
+
+func (c *Client) accessBy(ctx context.Context, s *session, next http.RoundTripper) (access *http.Client, scope string, err error) {
+	keeper := &keeper{own: map[string]bool{s.registry(): true}, next: next}
 	challenge, err := c.challenge(ctx, s, keeper)
 	if err != nil {
 		return nil, "", handshakeFault(err)

@@ -115,7 +115,7 @@ func ReadSettings(dir string, fallback *Settings) (*Settings, error) {
 		if strings.HasPrefix(file.Name(), "..") { // the kubelet's own
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(dir, file.Name()))
+		content, err := os.ReadFile(filepath.Join(dir, file.Name())) //nolint:gosec // who runs the program names the directory
 		if err != nil {
 			return nil, fmt.Errorf("reading the settings for registries: %w", err)
 		}

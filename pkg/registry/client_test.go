@@ -1,0 +1,262 @@
+package registry_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"imagecatalog.dev/catalog/pkg/registry"
+)
+
+func indexOfTwo(t *testing.T, contents ...string) v1.ImageIndex {
+	t.Helper()
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, content := range contents {
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: newImage(t, content)})
+	}
+	return index
+}
+
+func TestWhatIsSharedByLookUps(t *testing.T) {
+	s := newServer(t)
+	s.pushIndex("acme/os:1", indexOfTwo(t, "one", "two"))
+	s.pushIndex("acme/os:2", indexOfTwo(t, "two", "three"))
+	s.pushIndex("acme/tools:1", indexOfTwo(t, "one", "two"))
+	client := newClient()
+	for _, test := range []struct {
+		says     string
+		ref      string
+		keychain authn.Keychain
+		requests int
+	}{
+		{"2+2p at first", "acme/os:1", nil, 6},
+		{"then no ping, and the platforms are known by their digests", "acme/os:1", nil, 1},
+		{"those that another index has too", "acme/os:2", nil, 3},
+		{"not those of another repository: who may read one may not read all", "acme/tools:1", nil, 5},
+		{"nor those that another account found", "acme/os:1", password{}, 5},
+	} {
+		s.inject(nil)
+		_, err := client.Describe(t.Context(), s.ref(test.ref), test.keychain)
+		require.NoError(t, err)
+		assert.Len(t, s.log(), test.requests, test.says)
+	}
+	s.inject(nil)
+	_, err := client.Head(t.Context(), s.ref("acme/os:1"), nil)
+	require.NoError(t, err)
+	assert.Len(t, s.log(), 1, "an unchanged re-check is one HEAD")
+}
+
+func TestLookUpsAtTheSameTimeAreOne(t *testing.T) {
+	s := newServer(t)
+	s.push("acme/os:1", newImage(t, "one"))
+	release := make(chan struct{})
+	s.inject(only(func(http.ResponseWriter, *http.Request) bool {
+		<-release
+		return false
+	}, "manifests"))
+	client := newClient()
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			_, err := client.Describe(t.Context(), s.ref("acme/os:1"), nil)
+			assert.NoError(t, err)
+		})
+	}
+	require.Eventually(t, func() bool { return len(s.log()) == 2 }, 10*time.Second, time.Millisecond)
+	time.Sleep(50 * time.Millisecond) // for the rest to come, too
+	close(release)
+	group.Wait()
+	assert.LessOrEqual(t, len(s.log()), 5, "3 requests, and the last of the 50 may come when the first have gone")
+}
+
+func TestABusyRegistry(t *testing.T) {
+	s := newServer(t)
+	for n := range 3 {
+		s.push(fmt.Sprintf("acme/os:%d", n), newImage(t, "one"))
+	}
+	release := make(chan struct{})
+	s.inject(only(func(http.ResponseWriter, *http.Request) bool {
+		<-release
+		return false
+	}, "manifests"))
+	hosts := settings("127.0.0.1: {plainHTTP: true, privateAddresses: true, maxConcurrent: 1}")
+	refusing, waiting := registry.New(hosts, registry.RefuseWhenBusy()), registry.New(hosts)
+	var group sync.WaitGroup
+	for _, client := range []*registry.Client{refusing, waiting} {
+		group.Go(func() {
+			_, err := client.Head(t.Context(), s.ref("acme/os:0"), nil)
+			assert.NoError(t, err)
+		})
+	}
+	require.Eventually(t, func() bool { return len(s.log()) == 4 }, 10*time.Second, time.Millisecond)
+
+	_, err := refusing.Head(t.Context(), s.ref("acme/os:1"), nil)
+	assert.Equal(t, registry.Busy, registry.ReasonOf(err))
+	var busy *registry.Error
+	require.ErrorAs(t, err, &busy)
+	assert.Positive(t, busy.RetryAfter)
+	assert.EqualError(t, err, fmt.Sprintf("%[1]s was not yet asked about %[1]s/acme/os:1 (1 look-ups are under way): there is nothing to do: it will be", s.host))
+	group.Go(func() {
+		_, err := waiting.Head(t.Context(), s.ref("acme/os:2"), nil)
+		assert.NoError(t, err, "it waits for its turn")
+	})
+	close(release)
+	group.Wait()
+}
+
+func TestSettingsTakeEffectAtOnce(t *testing.T) {
+	s := newServer(t)
+	s.push("acme/os:1", newImage(t, "one"))
+	client := registry.New(nil)
+	for _, test := range []struct {
+		data   map[string]string
+		reason registry.Reason
+		says   string
+	}{
+		{nil, registry.Blocked, "127.0.0.1, which is not public and not configured"},
+		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true}"}, registry.Blocked, "it speaks plain HTTP, which is not configured"},
+		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true, plainHTTP: true}"}, "", ""},
+		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true, plainHTTP: true}", "allowed": "quay.io/**"}, registry.Blocked, "no pattern of allowed matches it"},
+		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true, plainHTTP: true}", "allowed": s.host + "/acme/*"}, "", ""},
+		{map[string]string{"hosts": `"*": {privateAddresses: true}`}, registry.Blocked, "not public and not configured"},
+	} {
+		parsed, err := registry.ParseSettings(test.data)
+		require.NoError(t, err)
+		client.Configure(parsed)
+		s.inject(nil)
+		_, err = client.Head(t.Context(), s.ref("acme/os:1"), nil)
+		assert.Equal(t, test.reason, registry.ReasonOf(err), test.data)
+		if err != nil {
+			assert.ErrorContains(t, err, test.says)
+			assert.ErrorContains(t, err, "have "+s.host+" entered into config-registries")
+			assert.Empty(t, s.log(), "nothing is sent")
+		}
+	}
+}
+
+// tokens is a token server, on the host of the registry, and a registry that believes in the latest token only.
+type tokens struct {
+	host   string
+	realm  string
+	issued atomic.Int64
+	named  bool // the challenge of a refused request says where to get a token
+}
+
+func (s *tokens) faults(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Path == "/token" {
+		_, _ = fmt.Fprintf(w, `{"access_token": "token-%d"}`, s.issued.Add(1))
+		return true
+	}
+	if r.Header.Get("Authorization") == fmt.Sprintf("Bearer token-%d", s.issued.Load()) {
+		return false
+	}
+	if s.named || r.URL.Path == "/v2/" {
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s",service="test",scope="repository:acme/os:pull"`, s.realm))
+	}
+	w.WriteHeader(http.StatusUnauthorized)
+	return true
+}
+
+func TestTokensAreRenewed(t *testing.T) {
+	for _, named := range []bool{true, false} {
+		s := newServer(t)
+		s.push("acme/os:1", newImage(t, "one"))
+		server := &tokens{realm: "http://" + s.host + "/token", named: named}
+		client := newClient()
+		s.inject(server.faults)
+		_, err := client.Head(t.Context(), s.ref("acme/os:1"), password{})
+		require.NoError(t, err)
+		assert.Equal(t, []string{"GET /v2/", "GET /token", "HEAD /v2/acme/os/manifests/1"}, s.log())
+
+		s.inject(server.faults)
+		_, err = client.Head(t.Context(), s.ref("acme/os:1"), password{})
+		require.NoError(t, err)
+		assert.Len(t, s.log(), 1, "a token is used again")
+
+		server.issued.Add(1) // and is worth nothing any more
+		_, err = client.Head(t.Context(), s.ref("acme/os:1"), password{})
+		require.NoError(t, err, "with a challenge: %v", named)
+	}
+}
+
+// forward answers in the place of a registry that wants tokens of a server elsewhere.
+func wantsTokensOf(realm string) faults {
+	return only(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer realm=%q", realm))
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	}, "/v2/")
+}
+
+func TestCredentialsGoToNoForeignTokenServer(t *testing.T) {
+	s, foreign := newServer(t), newServer(t)
+	_, port, _ := strings.Cut(foreign.host, ":")
+	elsewhere := "localhost:" + port
+	foreign.inject(func(w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = io.WriteString(w, `{"token": "any"}`)
+		return true
+	})
+	s.inject(wantsTokensOf("http://" + elsewhere + "/token"))
+	hosts := "127.0.0.1: {plainHTTP: true, privateAddresses: true%s}\nlocalhost: {plainHTTP: true, privateAddresses: true}"
+
+	_, err := registry.New(settings(fmt.Sprintf(hosts, ""))).Head(t.Context(), s.ref("acme/os:1"), password{})
+	assert.Equal(t, registry.Blocked, registry.ReasonOf(err))
+	assert.ErrorContains(t, err, "it wants the credentials sent to "+elsewhere+", which is not listed in its tokenServers")
+	assert.Empty(t, foreign.log())
+
+	_, err = registry.New(settings(fmt.Sprintf(hosts, ", tokenServers: ['"+elsewhere+"']"))).Head(t.Context(), s.ref("acme/os:1"), password{})
+	assert.Equal(t, registry.Unauthorized, registry.ReasonOf(err), "which is what this registry says to every token")
+	assert.NotEmpty(t, foreign.log())
+}
+
+type refreshToken struct{}
+
+func (refreshToken) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return authn.FromConfig(authn.AuthConfig{IdentityToken: "refresh"}), nil
+}
+
+// A refresh token is in the body of a request, which a redirect with 307 repeats.
+func TestARefreshTokenIsNotSentOn(t *testing.T) {
+	s, foreign := newServer(t), newServer(t)
+	_, port, _ := strings.Cut(foreign.host, ":")
+	s.inject(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/token" {
+			http.Redirect(w, r, "http://localhost:"+port+"/token", http.StatusTemporaryRedirect)
+			return true
+		}
+		return wantsTokensOf("http://"+s.host+"/token")(w, r)
+	})
+	foreign.inject(nil)
+	client := registry.New(settings("127.0.0.1: {plainHTTP: true, privateAddresses: true}\nlocalhost: {plainHTTP: true, privateAddresses: true}"))
+	_, err := client.Head(t.Context(), s.ref("acme/os:1"), refreshToken{})
+	assert.Equal(t, registry.Blocked, registry.ReasonOf(err))
+	assert.Empty(t, foreign.log())
+}
+
+func TestTheCredentialIsNamed(t *testing.T) {
+	s := newServer(t)
+	ring := &registry.Keyring{}
+	ring.Set(s.host, registry.NewCredential("the secret radar/quay", "robot", "hunter2"))
+	for code, want := range map[int]string{
+		401: `%[1]s does not accept the secret radar/quay for %[1]s/acme/os:1 (HTTP 401 Unauthorized, "X"): correct the user name and password there`,
+		403: `the secret radar/quay may not read %[1]s/acme/os:1 on %[1]s (HTTP 403 Forbidden, "X"): grant pull access to the repository, or provide other credentials`,
+	} {
+		s.inject(only(status(code, "X"), "manifests"))
+		_, err := newClient().Describe(context.Background(), s.ref("acme/os:1"), ring)
+		assert.EqualError(t, err, fmt.Sprintf(want, s.host))
+	}
+}
