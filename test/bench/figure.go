@@ -36,6 +36,13 @@ func newFigure(name string, value, baseline float64, unit string, direction bett
 	}
 }
 
+// withoutGoal is a figure that less is better of, and that nothing was promised about.
+func withoutGoal(name string, value, baseline float64, unit string) figure {
+	f := newFigure(name, value, baseline, unit, lower, 0)
+	f.Goal = nil
+	return f
+}
+
 // String is the figure for people.
 func (f figure) String() string {
 	return fmt.Sprintf("%-47s %6g %s against %g: ratio %.3g%s", f.Name, f.Value, f.Unit, f.Baseline, f.Ratio, f.verdict())

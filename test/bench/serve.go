@@ -24,12 +24,14 @@ import (
 //
 //	serve -entries 1000    the query server with that many synthetic entries
 //	serve -copy URL        a static handler with the answer that URL gives
+//	serve -images 1000     a registry with that many images
 //	serve -admit DIR       webhooks that do nothing, with the certificate and the key of that directory
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	entries := flags.Int("entries", 0, "serve the catalog with this many synthetic entries")
 	source := flags.String("copy", "", "serve what is at this `URL`, to whoever asks for whatever")
 	admit := flags.String("admit", "", "admit everything, by HTTPS with tls.crt and tls.key of this `directory`")
+	images := flags.Int("images", 0, "serve a registry with this many images")
 	profile := flags.String("profile", "", "write a CPU profile to this `file`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -42,6 +44,8 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 	switch {
 	case *source != "":
 		begin = func(ctx context.Context) (server, error) { return newStatic(ctx, *source) }
+	case *images != 0:
+		begin = func(context.Context) (server, error) { return newImages(*images) }
 	case *admit != "":
 		begin = func(context.Context) (server, error) { return newAdmitting(*admit), nil }
 	}

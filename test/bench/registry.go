@@ -1,0 +1,395 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/sync/errgroup"
+
+	"imagecatalog.dev/catalog/pkg/registry"
+)
+
+// checkers is how many look-ups are under way at a time.
+const checkers = 16
+
+// registryBench measures the registry layer with all that it does for a request against clients that do none of it. The registry
+// is a process of its own; both sides ask it from this one, in turns.
+type registryBench struct {
+	images   int
+	rounds   int
+	round    time.Duration // of what is done for a time
+	progress *log.Logger
+
+	registry *process
+	settings *registry.Settings
+}
+
+func registryLayer(s settings) measurement {
+	l := &registryBench{images: 1024, rounds: 5, round: 1500 * time.Millisecond, progress: s.progress}
+	if s.short {
+		l.images, l.rounds, l.round = 256, 3, 300*time.Millisecond
+	}
+	return measurement{
+		figures: []string{
+			"registry/check/rate", "registry/check/allocations", "registry/describe/rate",
+			"registry/describe/requests/image", "registry/describe/requests/index", "registry/recheck/requests", "registry/content/rate",
+		},
+		measure: l.measure,
+	}
+}
+
+func (l *registryBench) measure(ctx context.Context) (_ []figure, err error) {
+	if l.registry, err = start(ctx, "-images", strconv.Itoa(l.images)); err != nil {
+		return nil, fmt.Errorf("measuring the registry layer: %w", err)
+	}
+	defer func() { err = errors.Join(err, l.registry.stop()) }()
+	l.settings, err = registry.ParseSettings(map[string]string{"hosts": fmt.Sprintf(
+		"%q: {plainHTTP: true, privateAddresses: true, maxConcurrent: %d, requestsPerSecond: 100000}", l.registry.address, checkers)})
+	if err != nil {
+		return nil, err
+	}
+	var all []figure
+	for _, measure := range []func(context.Context) ([]figure, error){l.check, l.describe, l.requests, l.content} {
+		figures, err := measure(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("measuring the registry layer: %w", err)
+		}
+		all = append(all, figures...)
+	}
+	return all, nil
+}
+
+func (l *registryBench) reference(repository, tag string) (name.Reference, error) {
+	return name.ParseReference(l.registry.address + "/" + repository + ":" + tag)
+}
+
+// references are those of all images.
+func (l *registryBench) references() ([]name.Reference, error) {
+	references := make([]name.Reference, l.images)
+	for n := range references {
+		var err error
+		if references[n], err = l.reference(imageRepository, strconv.Itoa(n)); err != nil {
+			return nil, err
+		}
+	}
+	return references, nil
+}
+
+// inTurns gives what the rounds of two came to. The first of each warms up and does not count.
+func (l *registryBench) inTurns(ctx context.Context, a, b func(context.Context) (float64, error)) (ofA, ofB float64, err error) {
+	var as, bs []float64
+	for range 1 + max(l.rounds, 1) {
+		runtime.GC() // neither pays for the other's garbage
+		value, err := a(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		as = append(as, value)
+		runtime.GC()
+		if value, err = b(ctx); err != nil {
+			return 0, 0, err
+		}
+		bs = append(bs, value)
+	}
+	return median(as[1:]), median(bs[1:]), nil
+}
+
+// check is the re-check of an image that did not change, against a HEAD of net/http.
+func (l *registryBench) check(ctx context.Context) ([]figure, error) {
+	references, err := l.references()
+	if err != nil {
+		return nil, err
+	}
+	client := registry.New(l.settings)
+	ours := func(ctx context.Context, ref name.Reference) error {
+		_, err := client.Head(ctx, ref, nil)
+		return err
+	}
+	plain := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: checkers}}
+	theirs := func(ctx context.Context, ref name.Reference) error { return head(ctx, plain, ref) }
+
+	rate, plainRate, err := l.inTurns(ctx,
+		func(ctx context.Context) (float64, error) { return forAWhile(ctx, l.round, references, ours) },
+		func(ctx context.Context) (float64, error) { return forAWhile(ctx, l.round, references, theirs) })
+	if err != nil {
+		return nil, err
+	}
+	allocations, err := allocationsOf(ctx, references, ours)
+	if err != nil {
+		return nil, err
+	}
+	plainAllocations, err := allocationsOf(ctx, references, theirs)
+	if err != nil {
+		return nil, err
+	}
+	return []figure{
+		newFigure("registry/check/rate", rate, plainRate, "checks/s", higher, 0.5),
+		withoutGoal("registry/check/allocations", allocations, plainAllocations, "allocations"),
+	}, nil
+}
+
+func head(ctx context.Context, client *http.Client, ref name.Reference) error {
+	url := "http://" + ref.Context().RegistryStr() + "/v2/" + ref.Context().RepositoryStr() + "/manifests/" + ref.Identifier()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("HEAD %s: %s", url, response.Status)
+	}
+	return errors.Join(err, response.Body.Close())
+}
+
+// forAWhile asks again and again, by so many callers as there are checkers, each for references of its own: look-ups that
+// are alike would be one. It gives the number in a second.
+func forAWhile(ctx context.Context, duration time.Duration, references []name.Reference, ask func(context.Context, name.Reference) error) (float64, error) {
+	var asked atomic.Int64
+	var group errgroup.Group
+	began := time.Now()
+	for caller := range checkers {
+		group.Go(func() error {
+			for n := caller; time.Since(began) < duration; n += checkers {
+				if err := ask(ctx, references[n%len(references)]); err != nil {
+					return err
+				}
+				asked.Add(1)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return float64(asked.Load()) / time.Since(began).Seconds(), err
+}
+
+func allocationsOf(ctx context.Context, references []name.Reference, ask func(context.Context, name.Reference) error) (float64, error) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, ref := range references {
+		if err := ask(ctx, ref); err != nil {
+			return 0, err
+		}
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / float64(len(references)), nil
+}
+
+// describe is the first check of images, against a loop that pulls their manifests and configurations. Each round has a
+// new client: none of the images is known to it.
+func (l *registryBench) describe(ctx context.Context) ([]figure, error) {
+	references, err := l.references()
+	if err != nil {
+		return nil, err
+	}
+	ours := func(ctx context.Context) (float64, error) {
+		client := registry.New(l.settings)
+		return once(ctx, references, func(ctx context.Context, ref name.Reference) error {
+			_, err := client.Describe(ctx, ref, nil)
+			return err
+		})
+	}
+	theirs := func(ctx context.Context) (float64, error) {
+		puller, err := newPuller()
+		if err != nil {
+			return 0, err
+		}
+		return once(ctx, references, func(ctx context.Context, ref name.Reference) error { return pull(ctx, puller, ref) })
+	}
+	rate, plainRate, err := l.inTurns(ctx, ours, theirs)
+	if err != nil {
+		return nil, err
+	}
+	return []figure{newFigure("registry/describe/rate", rate, plainRate, "images/s", higher, 0.8)}, nil
+}
+
+func newPuller() (*remote.Puller, error) {
+	return remote.NewPuller(remote.WithTransport(&http.Transport{MaxIdleConnsPerHost: checkers}))
+}
+
+// pull gets what a description is made of: the manifests and configurations.
+func pull(ctx context.Context, puller *remote.Puller, ref name.Reference) error {
+	descriptor, err := puller.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if !descriptor.MediaType.IsIndex() {
+		image, err := descriptor.Image()
+		if err != nil {
+			return err
+		}
+		return readImage(image)
+	}
+	index, err := descriptor.ImageIndex()
+	if err != nil {
+		return err
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return err
+	}
+	for _, child := range manifest.Manifests {
+		image, err := index.Image(child.Digest)
+		if err != nil {
+			return err
+		}
+		if err := readImage(image); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readImage(image v1.Image) error {
+	if _, err := image.Manifest(); err != nil {
+		return err
+	}
+	_, err := image.ConfigFile()
+	return err
+}
+
+// once does something for each reference, for as many at a time as there are checkers, and gives the number in a second.
+func once(ctx context.Context, references []name.Reference, do func(context.Context, name.Reference) error) (float64, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(checkers)
+	began := time.Now()
+	for _, ref := range references {
+		group.Go(func() error { return do(ctx, ref) })
+	}
+	err := group.Wait()
+	return float64(len(references)) / time.Since(began).Seconds(), err
+}
+
+// requests counts those of a first check of an image and of an index, and of a re-check.
+func (l *registryBench) requests(ctx context.Context) ([]figure, error) {
+	var figures []figure
+	client := registry.New(l.settings)
+	for kind, repository := range map[string]string{"image": imageRepository, "index": indexRepository} {
+		ref, err := l.reference(repository, onlyTag)
+		if err != nil {
+			return nil, err
+		}
+		client = registry.New(l.settings)
+		ours, err := l.counted(ctx, func() error { _, err := client.Describe(ctx, ref, nil); return err })
+		if err != nil {
+			return nil, err
+		}
+		theirs, err := l.counted(ctx, func() error {
+			puller, err := newPuller()
+			if err != nil {
+				return err
+			}
+			return pull(ctx, puller, ref)
+		})
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, newFigure("registry/describe/requests/"+kind, ours, theirs, "requests", lower, 1))
+	}
+	ref, err := l.reference(imageRepository, onlyTag)
+	if err != nil {
+		return nil, err
+	}
+	again, err := l.counted(ctx, func() error { _, err := client.Head(ctx, ref, nil); return err })
+	if err != nil {
+		return nil, err
+	}
+	return append(figures, newFigure("registry/recheck/requests", again, 1, "requests", lower, 1)), nil
+}
+
+// counted gives how many requests something costs the registry.
+func (l *registryBench) counted(ctx context.Context, do func() error) (float64, error) {
+	before, err := l.count(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	after, err := l.count(ctx)
+	return after - before, err
+}
+
+func (l *registryBench) count(ctx context.Context) (float64, error) {
+	a, err := fetch(ctx, l.registry.url(countPath))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(string(a.body), 64)
+}
+
+// content is reading a file of a disk image with its digest proven, against GET and SHA-256 of the same bytes.
+func (l *registryBench) content(ctx context.Context) ([]figure, error) {
+	ref, err := l.reference(diskRepository, onlyTag)
+	if err != nil {
+		return nil, err
+	}
+	client := registry.New(l.settings)
+	description, err := client.Describe(ctx, ref, nil)
+	if err != nil {
+		return nil, err
+	}
+	file, buffer := description.Files[0], make([]byte, 256<<10)
+	ours := func(ctx context.Context) (float64, error) {
+		return megabytesPerSecond(func() error {
+			blobs, err := client.Blobs(ctx, ref.Context(), nil)
+			if err != nil {
+				return err
+			}
+			content, err := blobs.Open(ctx, registry.Blob{Digest: file.Digest, SizeBytes: file.SizeBytes})
+			if err != nil {
+				return err
+			}
+			_, err = io.CopyBuffer(onlyWriter{io.Discard}, content, buffer)
+			return errors.Join(err, content.Close())
+		})
+	}
+	theirs := func(ctx context.Context) (float64, error) {
+		return megabytesPerSecond(func() error { return getAndHash(ctx, file.URL, file.Digest, buffer) })
+	}
+	rate, plainRate, err := l.inTurns(ctx, ours, theirs)
+	if err != nil {
+		return nil, err
+	}
+	return []figure{newFigure("registry/content/rate", rate, plainRate, "MB/s", higher, 0.9)}, nil
+}
+
+// onlyWriter hides that io.Discard reads by itself, with a buffer of its own.
+type onlyWriter struct{ io.Writer }
+
+func megabytesPerSecond(read func() error) (float64, error) {
+	began := time.Now()
+	err := read()
+	return diskBytes / 1e6 / time.Since(began).Seconds(), err
+}
+
+func getAndHash(ctx context.Context, url, digest string, buffer []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	hash := sha256.New()
+	_, err = io.CopyBuffer(onlyWriter{hash}, response.Body, buffer)
+	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); err == nil && got != digest {
+		err = fmt.Errorf("GET %s: the bytes have %s", url, got)
+	}
+	return errors.Join(err, response.Body.Close())
+}
