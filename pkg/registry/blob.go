@@ -19,7 +19,7 @@ type Blob struct {
 	SizeBytes int64
 }
 
-// Blobs opens the blobs of one repository.
+// Blobs opens the blobs of one repository, one at a time.
 type Blobs struct {
 	session *session
 }

@@ -143,8 +143,8 @@ func look[T any](ctx context.Context, c *Client, under *flights[lookup, T], ref 
 	if err != nil {
 		return none, err
 	}
-	return under.join(ctx, lookup{ref.Name(), s.account.accountKey}, s.interrupted(ref.Name()), func(ctx context.Context) (T, error) {
-		leave, err := c.host(s.registry(), false).gate.enter(ctx, c.waits)
+	value, err := under.join(ctx, lookup{ref.Name(), s.account.accountKey}, s.interrupted(ref.Name()), func(ctx context.Context) (T, error) {
+		leave, err := c.host(s.account.authority, false).gate.enter(ctx, c.waits)
 		if err != nil {
 			return none, s.failure(ref.Name(), err)
 		}
@@ -154,4 +154,5 @@ func look[T any](ctx context.Context, c *Client, under *flights[lookup, T], ref 
 		}
 		return do(ctx, s)
 	})
+	return value, s.personal(err)
 }

@@ -247,6 +247,30 @@ func TestARefreshTokenIsNotSentOn(t *testing.T) {
 	assert.Empty(t, foreign.log())
 }
 
+// Two who ask at the same time with the same password have one answer, and each reads of the secret that it named.
+func TestSharedFailuresNameTheCallersOwnCredential(t *testing.T) {
+	s := newServer(t)
+	release := make(chan struct{})
+	s.inject(only(func(w http.ResponseWriter, r *http.Request) bool {
+		<-release
+		return status(403, "X")(w, r)
+	}, "manifests"))
+	client := newClient()
+	var group sync.WaitGroup
+	for _, source := range []string{"the secret radar/quay", "the secret lidar/quay"} {
+		ring := &registry.Keyring{}
+		ring.Set(s.host, registry.NewCredential(source, "robot", "hunter2"))
+		group.Go(func() {
+			_, err := client.Head(context.Background(), s.ref("acme/os:1"), ring)
+			assert.ErrorContains(t, err, source+" may not read")
+		})
+	}
+	require.Eventually(t, func() bool { return len(s.log()) == 2 }, 10*time.Second, time.Millisecond)
+	time.Sleep(50 * time.Millisecond)
+	close(release)
+	group.Wait()
+}
+
 func TestTheCredentialIsNamed(t *testing.T) {
 	s := newServer(t)
 	ring := &registry.Keyring{}

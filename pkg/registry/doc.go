@@ -14,8 +14,8 @@
 //
 // and each of its requests, from the outside in,
 //
-//	session    authentication; a token that is void is replaced once        session.go
-//	keeper     credentials go to their own host                             session.go
+//	access     authentication; a token that is void is replaced once        access.go
+//	keeper     credentials go to their own host                             keeper.go
 //	retrying   a broken connection, or a moment's trouble                   reason.go
 //	throttle   429 and Retry-After, by account                              throttle.go
 //	guard      schemes and addresses that the settings allow                guard.go

@@ -111,7 +111,7 @@ func FuzzChallenge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		client, world := New(nil), &challenged{header: header}
 		auth := &Credential{config: authn.AuthConfig{Username: "robot", Password: "hunter2"}}
-		account := &account{accountKey: accountKey{registry: "quay.io"}, auth: auth, client: client}
+		account := &account{accountKey: accountKey{authority: "quay.io"}, auth: auth, client: client}
 		s := &session{repository: repository, account: account, scheme: "https"}
 		opened, _, err := client.accessBy(t.Context(), s, world)
 		if err == nil {

@@ -8,21 +8,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
-
-// userAgent lets the operators of a registry see who asks.
-const userAgent = "image-catalog"
 
 // session is one look-up, or the reading of blobs, in one repository with one set of credentials.
 type session struct {
 	repository name.Repository
 	account    *account
+	credential string // that opens it, in words; empty without any
 	scheme     string
 	http       *http.Client // set by open
 	reused     bool         // http is from an earlier session
@@ -32,7 +27,7 @@ func (s *session) registry() string { return s.repository.RegistryStr() }
 
 // accountKey tells accounts of a registry apart, without holding their secrets.
 type accountKey struct {
-	registry    string
+	authority   string // of the registry, as authorityOf gives it
 	credentials [sha256.Size]byte
 }
 
@@ -40,15 +35,8 @@ type accountKey struct {
 type account struct {
 	accountKey
 	auth     authn.Authenticator
-	name     string // of the credentials, for messages; empty without any
 	throttle throttle
 	client   *Client
-}
-
-// accessKey is an account's way into a registry or, where that gives tokens, into one repository.
-type accessKey struct {
-	accountKey
-	repository string
 }
 
 // prepare finds out who asks, without sending anything. A nil keychain asks anonymously. The error is an *Error.
@@ -56,12 +44,13 @@ func (c *Client) prepare(ctx context.Context, repository name.Repository, keycha
 	if err := c.settings.Load().Allows(repository); err != nil {
 		return nil, err
 	}
-	s := &session{repository: repository, scheme: c.host(repository.RegistryStr(), false).scheme()}
+	authority := authorityOf(&url.URL{Scheme: "https", Host: repository.RegistryStr()})
+	s := &session{repository: repository, scheme: c.host(authority, false).scheme()}
 	auth, config, err := resolve(ctx, repository, keychain)
 	if err != nil {
 		return nil, &Error{Reason: Unauthorized, Host: s.registry(), Subject: repository.Name(), Err: err}
 	}
-	s.account = c.account(s.registry(), auth, config)
+	s.credential, s.account = nameOf(auth), c.account(authority, auth, config)
 	return s, nil
 }
 
@@ -83,8 +72,8 @@ func resolve(ctx context.Context, repository name.Repository, keychain authn.Key
 	return auth, config, nil
 }
 
-func (c *Client) account(registry string, auth authn.Authenticator, config *authn.AuthConfig) *account {
-	key := accountKey{registry: registry}
+func (c *Client) account(authority string, auth authn.Authenticator, config *authn.AuthConfig) *account {
+	key := accountKey{authority: authority}
 	if auth != authn.Anonymous {
 		secret, _ := json.Marshal(config) // of strings: it cannot fail
 		key.credentials = sha256.Sum256(secret)
@@ -97,7 +86,7 @@ func (c *Client) account(registry string, auth authn.Authenticator, config *auth
 	if known, ok := c.accounts.Get(key); ok {
 		return known
 	}
-	a := &account{accountKey: key, auth: auth, name: nameOf(auth), client: c}
+	a := &account{accountKey: key, auth: auth, client: c}
 	c.accounts.Add(key, a)
 	return a
 }
@@ -115,196 +104,7 @@ func nameOf(auth authn.Authenticator) string {
 // RoundTrip sends a request by way of its host, when the registry lets this account ask.
 func (a *account) RoundTrip(request *http.Request) (*http.Response, error) {
 	authority := authorityOf(request.URL)
-	return a.throttle.pass(request, a.client.host(authority, authority != strings.TrimSuffix(a.registry, ":443")))
-}
-
-// open gets the session its way into the registry: the one that was found for an earlier session, or a new one, which
-// takes a ping unless one was answered before, and a token where the registry wants one. The error is an *Error.
-func (c *Client) open(ctx context.Context, s *session) error {
-	for _, scope := range []string{"", s.repository.RepositoryStr()} {
-		if known, ok := c.accesses.Get(accessKey{s.account.accountKey, scope}); ok {
-			s.http, s.reused = known, true
-			return nil
-		}
-	}
-	subject := s.repository.Name()
-	opened, err := c.opening.join(ctx, accessKey{s.account.accountKey, s.repository.RepositoryStr()}, s.interrupted(subject),
-		func(ctx context.Context) (*http.Client, error) {
-			found, scope, err := c.access(ctx, s)
-			if err != nil {
-				return nil, s.failure(subject, err)
-			}
-			c.accesses.Add(accessKey{s.account.accountKey, scope}, found)
-			return found, nil
-		})
-	s.http = opened
-	return err
-}
-
-// reopen forgets how the session got in.
-func (c *Client) reopen(ctx context.Context, s *session) error {
-	for _, scope := range []string{"", s.repository.RepositoryStr()} {
-		c.accesses.Remove(accessKey{s.account.accountKey, scope})
-	}
-	c.host(s.registry(), false).challenge.Store(nil)
-	s.reused = false
-	return c.open(ctx, s)
-}
-
-// access does the handshake. The scope is that of the access: empty for the whole registry.
-func (c *Client) access(ctx context.Context, s *session) (access *http.Client, scope string, err error) {
-	return c.accessBy(ctx, s, transport.NewUserAgent(retrying(s.account), userAgent))
-}
-
-func (c *Client) accessBy(ctx context.Context, s *session, next http.RoundTripper) (access *http.Client, scope string, err error) {
-	keeper := &keeper{own: map[string]bool{s.registry(): true}, next: next}
-	challenge, err := c.challenge(ctx, s, keeper)
-	if err != nil {
-		return nil, "", handshakeFault(err)
-	}
-	var token *transport.Token
-	if strings.EqualFold(challenge.Scheme, "bearer") {
-		scope = s.repository.RepositoryStr()
-		if token, err = c.token(ctx, s, challenge, keeper); err != nil {
-			return nil, "", handshakeFault(err)
-		}
-	}
-	t, err := transport.FromToken(s.repository.Registry, s.account.auth, keeper, challenge, token)
-	if err != nil {
-		return nil, "", handshakeFault(err)
-	}
-	return &http.Client{Transport: t, CheckRedirect: checkRedirect}, scope, nil
-}
-
-// challenge is how the registry wants to be authenticated to.
-func (c *Client) challenge(ctx context.Context, s *session, by http.RoundTripper) (*transport.Challenge, error) {
-	host := c.host(s.registry(), false)
-	if known := host.challenge.Load(); known != nil {
-		return known, nil
-	}
-	found, err := transport.Ping(ctx, s.repository.Registry, fixedScheme{s.scheme, by})
-	if err != nil {
-		return nil, err
-	}
-	host.challenge.Store(found)
-	return found, nil
-}
-
-// token exchanges the account's credentials for a token that opens the repository.
-func (c *Client) token(ctx context.Context, s *session, challenge *transport.Challenge, keeper *keeper) (*transport.Token, error) {
-	config, err := authn.Authorization(ctx, s.account.auth)
-	if err != nil {
-		return nil, fmt.Errorf("reading the credentials: %w", err)
-	}
-	if config.RegistryToken != "" {
-		return &transport.Token{Token: config.RegistryToken}, nil
-	}
-	if s.account.auth != authn.Anonymous {
-		server, err := c.tokenServer(s.registry(), challenge.Parameters["realm"])
-		if err != nil {
-			return nil, err
-		}
-		keeper.own[server] = true
-	}
-	token, err := transport.Exchange(ctx, s.repository.Registry, s.account.auth, keeper, []string{s.repository.Scope(transport.PullScope)}, challenge)
-	if err != nil {
-		return nil, err
-	}
-	if token.AccessToken != "" {
-		token.Token = token.AccessToken
-	}
-	return token, nil
-}
-
-// tokenServer gives the host of a realm if credentials for the registry may go there.
-func (c *Client) tokenServer(registry, realm string) (string, error) {
-	u, err := url.Parse(realm)
-	if err != nil || u.Host == "" {
-		return "", errors.New("the address of the token server cannot be read")
-	}
-	server := authorityOf(u)
-	if !c.settings.Load().Host(registry).trusts(registry, server) {
-		return "", faultf(Blocked, "it wants the credentials sent to %.255s, which is not listed in its tokenServers", server)
-	}
-	return server, nil
-}
-
-// keeper keeps what opens one registry away from other hosts. The client libraries do so too; this is the second lock,
-// and the one for what they do not see, such as a token server that redirects a request with a refresh token in it.
-type keeper struct {
-	own  map[string]bool // hosts that may be sent credentials; complete before there is one to send
-	next http.RoundTripper
-
-	mutex sync.Mutex
-	sent  map[string]bool // the latest Authorization headers that went there
-}
-
-// mostSent is how many of them are remembered: tokens are renewed every few minutes, and one that is much older is void.
-const mostSent = 16
-
-func (k *keeper) RoundTrip(request *http.Request) (*http.Response, error) {
-	header := request.Header.Get("Authorization")
-	carriesBody := request.Body != nil && request.Body != http.NoBody
-	authority := authorityOf(request.URL)
-	switch {
-	case k.own[authority]:
-		k.remember(header)
-	case carriesBody || k.remembers(header):
-		return nil, faultf(Blocked, "credentials are not sent on to %.255s", authority)
-	}
-	return k.next.RoundTrip(request)
-}
-
-func (k *keeper) remember(header string) {
-	if header == "" {
-		return
-	}
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if k.sent == nil || (len(k.sent) >= mostSent && !k.sent[header]) {
-		k.sent = map[string]bool{}
-	}
-	k.sent[header] = true
-}
-
-func (k *keeper) remembers(header string) bool {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	return k.sent[header]
-}
-
-// fixedScheme keeps go-containerregistry's ping from guessing: it tries HTTPS, and on some addresses HTTP as well. The
-// first attempt goes by the scheme that is configured, the second nowhere.
-type fixedScheme struct {
-	scheme string
-	next   http.RoundTripper
-}
-
-var errGuess = errors.New("plain HTTP is not configured")
-
-func (f fixedScheme) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Scheme != "https" {
-		return nil, errGuess
-	}
-	request = request.Clone(request.Context())
-	request.URL.Scheme = f.scheme
-	return f.next.RoundTrip(request)
-}
-
-// handshakeFault keeps two misunderstandings away: a 404 here means that the host is no registry, not that the image is
-// gone; and an error that is neither of the network nor a status may quote the answer of the token server.
-func handshakeFault(err error) error {
-	var status *transport.Error
-	var request *url.Error
-	var found *fault
-	switch {
-	case errors.As(err, &status) && status.StatusCode == http.StatusNotFound:
-		return faultf(RegistryUnavailable, "HTTP 404 at /v2/ or at its token server, as if it were no registry")
-	case errors.As(err, &status), errors.As(err, &request), errors.As(err, &found):
-		return err
-	default:
-		return faultf(RegistryUnavailable, "its authentication could not be understood")
-	}
+	return a.throttle.pass(request, a.client.host(authority, authority != a.authority))
 }
 
 // failure gives an error of the network or of the bytes its reason and its subject.
@@ -313,7 +113,19 @@ func (s *session) failure(subject string, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	return &Error{Reason: reasonFor(err), Host: s.registry(), Subject: subject, Credential: s.account.name, RetryAfter: retryAfter(err), Err: err}
+	return &Error{Reason: reasonFor(err), Host: s.registry(), Subject: subject, Credential: s.credential, RetryAfter: retryAfter(err), Err: err}
+}
+
+// personal names the caller's own credential in a failure that it shares with others: theirs may be the same under another
+// name, which is none of its business.
+func (s *session) personal(err error) error {
+	var known *Error
+	if !errors.As(err, &known) || known.Credential == s.credential {
+		return err
+	}
+	own := *known
+	own.Credential = s.credential
+	return &own
 }
 
 // interrupted is failure for whoever leaves before there is an answer.
