@@ -98,6 +98,17 @@ func (c *Client) Configure(settings *Settings) {
 // Settings are those that hold.
 func (c *Client) Settings() *Settings { return c.settings.Load() }
 
+// Turn is how long to wait before a look-up in a repository, because its host is asked about as many images as it may be;
+// zero if one can begin now. Who asks takes a turn: the next who asks is given a later one.
+func (c *Client) Turn(repository name.Repository) time.Duration {
+	now := time.Now()
+	turn := c.host(authorityOfRegistry(repository), false).gate.turn(now)
+	if turn.IsZero() {
+		return 0
+	}
+	return turn.Sub(now)
+}
+
 // hostKey names a host as a reference does, or, foreign, as a registry does that redirects to it or has its tokens there.
 type hostKey struct {
 	authority string

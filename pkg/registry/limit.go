@@ -17,7 +17,7 @@ type gate struct {
 
 	mutex sync.Mutex
 	took  time.Duration // what a look-up takes, about
-	turn  time.Time     // when the last of those that were refused may come
+	last  time.Time     // turn of those that were refused
 }
 
 // firstGuess is what a look-up takes as long as none has ended.
@@ -46,6 +46,14 @@ func (g *gate) enter(ctx context.Context, wait bool) (leave func(), err error) {
 	}
 }
 
+// turn is when a look-up that cannot begin now may; zero if it can.
+func (g *gate) turn(now time.Time) time.Time {
+	if len(g.slots) < cap(g.slots) {
+		return time.Time{}
+	}
+	return g.nextTurn(now)
+}
+
 func (g *gate) leaver() func() {
 	began := time.Now()
 	return func() {
@@ -59,14 +67,14 @@ func (g *gate) leaver() func() {
 func (g *gate) nextTurn(now time.Time) time.Time {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	if g.turn.Before(now) {
-		g.turn = now
+	if g.last.Before(now) {
+		g.last = now
 	}
-	g.turn = g.turn.Add(max(g.took/time.Duration(cap(g.slots)), time.Millisecond))
-	if latest := now.Add(longestTurn); g.turn.After(latest) {
-		g.turn = latest
+	g.last = g.last.Add(max(g.took/time.Duration(cap(g.slots)), time.Millisecond))
+	if latest := now.Add(longestTurn); g.last.After(latest) {
+		g.last = latest
 	}
-	return g.turn.Add(jitter(g.took))
+	return g.last.Add(jitter(g.took))
 }
 
 // longestTurn is the longest that anybody is put off at a time: the guess may be wrong by much when a host recovers.

@@ -44,7 +44,7 @@ func (c *Client) prepare(ctx context.Context, repository name.Repository, keycha
 	if err := c.settings.Load().Allows(repository); err != nil {
 		return nil, err
 	}
-	authority := authorityOf(&url.URL{Scheme: "https", Host: repository.RegistryStr()})
+	authority := authorityOfRegistry(repository)
 	s := &session{repository: repository, scheme: c.host(authority, false).scheme()}
 	auth, config, err := resolve(ctx, repository, keychain)
 	if err != nil {
@@ -52,6 +52,10 @@ func (c *Client) prepare(ctx context.Context, repository name.Repository, keycha
 	}
 	s.credential, s.account = nameOf(auth), c.account(authority, auth, config)
 	return s, nil
+}
+
+func authorityOfRegistry(repository name.Repository) string {
+	return authorityOf(&url.URL{Scheme: "https", Host: repository.RegistryStr()})
 }
 
 func resolve(ctx context.Context, repository name.Repository, keychain authn.Keychain) (authn.Authenticator, *authn.AuthConfig, error) {

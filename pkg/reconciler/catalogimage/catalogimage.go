@@ -64,7 +64,10 @@ type Reconciler struct {
 	keychains Keychains
 	claims    Claims
 	labels    Labels
+	journal   *journal
 	now       func() time.Time
+	// due is when a regular check is, after one at a time.
+	due func(*v1alpha1.CatalogImage, time.Time) time.Time
 }
 
 var (
@@ -75,7 +78,15 @@ var (
 // ReconcileKind brings the claim and the labels of an entry in order and checks it when a check is due. It asks to be
 // called again when the next one is.
 func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
-	defer func() { entry.Status.Phase = entry.Status.DerivePhase() }()
+	before := entry.DeepCopy()
+	event := r.reconcile(ctx, entry)
+	entry.Status.Phase = entry.Status.DerivePhase()
+	r.journal.compare(ctx, before, entry)
+	r.journal.end(entry, event)
+	return event
+}
+
+func (r *Reconciler) reconcile(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
 	labelled := r.labels.Align(ctx, entry)
 	entry.Status.MarkPublished(entry)
 	ref, err := entry.Spec.Reference()
@@ -83,7 +94,7 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogI
 		entry.Status.MarkUnresolved("InvalidReference", err.Error())
 		return labelled // only a changed spec can mend it
 	}
-	entry.Status.MarkImage(ref.Name())
+	entry.Status.MarkImage(ref.Name(), r.now())
 	entry.Status.MarkNoPolicy()
 	uniqueAgain, err := r.judgeUnique(ctx, entry, ref)
 	resolvedAgain := r.judgeResolved(ctx, entry, ref)
@@ -103,18 +114,19 @@ func (r *Reconciler) ObserveDeletion(ctx context.Context, key types.NamespacedNa
 	return controller.NewRequeueAfter(again)
 }
 
-// untilDue is how long the registry's last verdict stands: not at all for a changed spec, or when there is none.
+// untilDue is how long the registry's last verdict stands: not at all for a changed spec, when there is none, or when
+// somebody asked for a check.
 func (r *Reconciler) untilDue(entry *v1alpha1.CatalogImage) time.Duration {
 	status := &entry.Status
 	resolved, fresh := status.GetCondition(v1alpha1.ConditionResolved), status.GetCondition(v1alpha1.ConditionFresh)
-	if resolved.IsUnknown() || !fresh.IsTrue() || changed(entry) || status.LastCheckedAt == nil {
+	_, requested := entry.RequestedCheck()
+	if requested || resolved.IsUnknown() || !fresh.IsTrue() || changed(entry) || status.LastCheckedAt == nil {
 		return 0
 	}
-	again := entry.Spec.Interval()
 	if !resolved.IsTrue() {
-		again = secondLook(again)
+		return status.LastCheckedAt.Add(secondLook(entry.Spec.Interval())).Sub(r.now())
 	}
-	return status.LastCheckedAt.Add(again).Sub(r.now())
+	return r.due(entry, status.LastCheckedAt.Time).Sub(r.now())
 }
 
 // changed says whether the spec is another than the one that the status speaks of.
@@ -159,24 +171,54 @@ func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogI
 	if wait := r.untilDue(entry); wait > 0 {
 		return wait
 	}
-	status, interval := &entry.Status, entry.Spec.Interval()
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	requestedAt, requested := entry.RequestedCheck()
 	err := r.ask(ctx, entry, ref)
-	switch reason := registry.ReasonOf(err); {
+	reason := registry.ReasonOf(err)
+	if reason == registry.Busy { // it was not asked: nothing is known that was not before
+		return retryAfter(err)
+	}
+	again := r.conclude(entry, reason, err)
+	if requested {
+		outcome, message := outcomeOf(entry, err)
+		entry.Status.MarkCheckRequest(requestedAt, outcome, message, r.now())
+	}
+	return again
+}
+
+// conclude writes what a check came to into the status, and returns when to check again.
+func (r *Reconciler) conclude(entry *v1alpha1.CatalogImage, reason registry.Reason, err error) time.Duration {
+	status, now := &entry.Status, r.now()
+	switch {
 	case err == nil:
 		status.MarkResolved()
-	case reason == registry.Busy: // it was not asked: nothing is known that was not before
-		return retryAfter(err)
+		status.MarkChecked(now)
+		return r.due(entry, now).Sub(now)
+	case reason == registry.NotFound && status.Digest != "":
+		status.MarkDeleted(err.Error(), now)
 	case reason.Definite():
 		status.MarkUnresolved(string(reason), err.Error())
-		interval = secondLook(interval)
 	default:
-		status.MarkOutage(cmp.Or(string(reason), "NotAsked"), err.Error(), r.now())
+		status.MarkOutage(cmp.Or(string(reason), reasonNotAsked), err.Error(), now)
 		return max(retryInterval, retryAfter(err))
 	}
-	status.MarkChecked(r.now())
-	return interval
+	status.MarkChecked(now)
+	return secondLook(entry.Spec.Interval())
+}
+
+// reasonNotAsked is that of a check in which the registry was not asked: the API server failed, for example.
+const reasonNotAsked = "NotAsked"
+
+// outcomeOf tells who asked for a check what came of it.
+func outcomeOf(entry *v1alpha1.CatalogImage, err error) (outcome, message string) {
+	if err == nil {
+		return string(v1alpha1.ConditionResolved), entry.Status.Digest
+	}
+	if fresh := entry.Status.GetCondition(v1alpha1.ConditionFresh); fresh.IsFalse() {
+		return fresh.Reason, err.Error()
+	}
+	return reasonOfResolved(&entry.Status), err.Error()
 }
 
 // retryAfter is how long the registry, or what is between, wants not to be asked again; zero for no time in particular.
@@ -188,7 +230,8 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// ask brings the status in line with the registry: one HEAD when nothing changed, a description otherwise.
+// ask brings the status in line with the registry: one HEAD when nothing changed, a description otherwise, or when
+// somebody asked for a check.
 func (r *Reconciler) ask(ctx context.Context, entry *v1alpha1.CatalogImage, ref name.Reference) error {
 	keychain, err := r.keychains.For(ctx, entry, ref)
 	if err != nil {
@@ -198,7 +241,8 @@ func (r *Reconciler) ask(ctx context.Context, entry *v1alpha1.CatalogImage, ref 
 }
 
 func (r *Reconciler) askWith(ctx context.Context, entry *v1alpha1.CatalogImage, ref name.Reference, keychain authn.Keychain) error {
-	if !changed(entry) && entry.Status.GetCondition(v1alpha1.ConditionResolved).IsTrue() {
+	_, requested := entry.RequestedCheck()
+	if !requested && !changed(entry) && entry.Status.GetCondition(v1alpha1.ConditionResolved).IsTrue() {
 		found, err := r.registry.Head(ctx, ref, keychain)
 		if err != nil || found.Digest == entry.Status.Digest {
 			return err
@@ -212,7 +256,7 @@ func (r *Reconciler) askWith(ctx context.Context, entry *v1alpha1.CatalogImage, 
 	if err != nil {
 		return err
 	}
-	record(&entry.Status, description, referrers)
+	record(&entry.Status, description, referrers, r.now())
 	return nil
 }
 
@@ -222,7 +266,7 @@ func (r *Reconciler) referrers(ctx context.Context, entry *v1alpha1.CatalogImage
 	found, err := r.registry.Referrers(ctx, image, keychain)
 	switch reason := registry.ReasonOf(err); {
 	case reason.Definite(), reason == registry.Unauthorized, reason == registry.Forbidden, reason == registry.Blocked:
-		controller.GetEventRecorder(ctx).Event(entry, corev1.EventTypeWarning, "ReferrersUnreadable", err.Error())
+		r.journal.add(ctx, entry, corev1.EventTypeWarning, eventReferrersUnreadable, "%v", err)
 		return nil, nil
 	}
 	return found, err

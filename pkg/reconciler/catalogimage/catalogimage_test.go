@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	rtesting "knative.dev/pkg/reconciler/testing"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -49,7 +50,8 @@ func TestFirstCheck(t *testing.T) {
 			before:   entry(),
 			registry: fakeRegistry{image: artifact},
 			after: entry(observed, resolved, unique, checked(0), phase(v1alpha1.PhaseAvailable), func(i *v1alpha1.CatalogImage) {
-				i.Status.Digest, i.Status.MediaType, i.Status.ArtifactType, i.Status.SizeBytes = digestA, artifact.MediaType, artifact.ArtifactType, 5
+				i.Status.MarkDigest(digestA, now)
+				i.Status.MediaType, i.Status.ArtifactType, i.Status.SizeBytes = artifact.MediaType, artifact.ArtifactType, 5
 				i.Status.Artifacts = []v1alpha1.Artifact{{Name: "disk.raw", Type: "application/zstd", URL: "https://quay.io/v2/b", Digest: digestB, SizeBytes: 5, Architecture: "arm64"}}
 				i.Status.MarkMetadataMatches()
 			}),
@@ -130,6 +132,7 @@ func TestRecheck(t *testing.T) {
 			again:    interval,
 			asked:    []string{"head " + reference, "describe " + reference},
 			claimed:  []string{adopts, releases},
+			events:   []string{normal(eventDrift, "the tag was moved from "+digestA+" to "+digestB)},
 		},
 		"an index in place of an image": {
 			before:   available(interval),
@@ -138,6 +141,7 @@ func TestRecheck(t *testing.T) {
 			again:    interval,
 			asked:    []string{"head " + reference, "describe " + reference},
 			claimed:  []string{adopts, releases},
+			events:   []string{normal(eventDrift, "the tag was moved from "+digestA+" to "+digestB)},
 		},
 		"a changed spec is checked at once, and other claims go": {
 			before:   available(sinceChecked, changedSpec),
@@ -150,7 +154,7 @@ func TestRecheck(t *testing.T) {
 		"an entry of another image forgets the one before": {
 			before:   available(sinceChecked, changedSpec, speaksOf("quay.io/acme/autosd:0")),
 			registry: fakeRegistry{err: answer(registry.NotFound)},
-			after:    entry(changedSpec, observed, unresolved(registry.NotFound), unique, checked(0), phase(v1alpha1.PhaseFailed)),
+			after:    entry(changedSpec, ended(v1alpha1.CauseSpecChanged), observed, unresolved(registry.NotFound), unique, checked(0), phase(v1alpha1.PhaseFailed)),
 			again:    sooner,
 			asked:    []string{"describe " + reference},
 			claimed:  []string{adopts, releases},
@@ -170,6 +174,7 @@ func TestRecheck(t *testing.T) {
 			again:    interval,
 			asked:    []string{"head " + reference},
 			claimed:  []string{adopts, releases},
+			events:   []string{normal(eventRecovered, "the registry has it as described again: "+digestA)},
 		},
 		"after an outage it does not wait for the interval": {
 			before:   available(sinceChecked, outage("Throttled", "later", v1alpha1.OutageGrace), phase(v1alpha1.PhaseUnavailable)),
@@ -178,6 +183,7 @@ func TestRecheck(t *testing.T) {
 			again:    interval,
 			asked:    []string{"describe " + reference},
 			claimed:  []string{adopts, releases},
+			events:   []string{normal(eventRecovered, "the registry has it as described again: "+digestA)},
 		},
 		"a status without the time of its check": {
 			before:   available(0, func(i *v1alpha1.CatalogImage) { i.Status.LastCheckedAt = nil }),
@@ -209,6 +215,84 @@ func TestDefiniteAnswers(t *testing.T) {
 			asked:    []string{"head " + reference},
 			claimed:  []string{adopts, releases},
 		}
+	}
+	wasDeleted := rows["resolved before, NotFound"]
+	wasDeleted.after = available(0, deleted, phase(v1alpha1.PhaseUnavailable))
+	wasDeleted.events = []string{warning(eventImageDeleted, "the registry has "+digestA+" no more")}
+	rows["deleted before"] = &row{
+		before:   available(interval, deleted, phase(v1alpha1.PhaseUnavailable)),
+		registry: fakeRegistry{err: answer(registry.NotFound)},
+		after:    available(0, deleted, phase(v1alpha1.PhaseUnavailable)), // which is one event, and one end in the history
+		again:    sooner,
+		asked:    []string{"describe " + reference},
+		claimed:  []string{adopts, releases},
+	}
+	rows["pushed again"] = &row{
+		before:   available(interval, deleted, phase(v1alpha1.PhaseUnavailable)),
+		registry: fakeRegistry{image: single(digestA)},
+		after:    available(0, deleted, resolved, describedSingle(digestA)),
+		again:    interval,
+		asked:    []string{"describe " + reference},
+		claimed:  []string{adopts, releases},
+		events:   []string{normal(eventRecovered, "the registry has it as described again: "+digestA)},
+	}
+	reconcileAll(t, rows)
+}
+
+func deleted(i *v1alpha1.CatalogImage) {
+	i.Status.MarkDeleted(answer(registry.NotFound).Error(), now)
+}
+
+// ended is what is left in the history of digestA.
+func ended(cause v1alpha1.HistoryCause) option {
+	return func(i *v1alpha1.CatalogImage) {
+		at := metav1.NewTime(now)
+		i.Status.History = []v1alpha1.DigestPeriod{{Digest: digestA, From: &at, To: at, Cause: cause}}
+	}
+}
+
+func TestChecksThatAreAskedFor(t *testing.T) {
+	asking := func(i *v1alpha1.CatalogImage) {
+		i.Annotations = map[string]string{v1alpha1.CheckRequestedAtAnnotation: "2026-11-21T10:29:59Z"}
+	}
+	answered := func(outcome, message string) option {
+		return func(i *v1alpha1.CatalogImage) {
+			i.Status.MarkCheckRequest("2026-11-21T10:29:59Z", outcome, message, now)
+		}
+	}
+	down := answer(registry.RegistryUnavailable)
+	rows := map[string]*row{
+		"are made at once, in full": {
+			before:   available(sinceChecked, asking),
+			registry: fakeRegistry{image: single(digestA)},
+			after:    available(0, asking, answered("Resolved", digestA)),
+			again:    interval,
+			asked:    []string{"describe " + reference},
+		},
+		"are made once": {before: available(sinceChecked, asking, answered("Resolved", digestA)), again: interval - sinceChecked},
+		"have a bad verdict as their outcome": {
+			before:   available(sinceChecked, asking),
+			registry: fakeRegistry{err: answer(registry.DigestMismatch)},
+			after:    available(0, asking, unresolved(registry.DigestMismatch), answered("DigestMismatch", answer(registry.DigestMismatch).Error()), phase(v1alpha1.PhaseUnavailable)),
+			again:    sooner,
+			asked:    []string{"describe " + reference},
+		},
+		"have an outage as their outcome, whatever stands in its grace": {
+			before:   available(sinceChecked, asking),
+			registry: fakeRegistry{err: down},
+			after:    available(sinceChecked, asking, outage("RegistryUnavailable", down.Error(), 0), answered("RegistryUnavailable", down.Error())),
+			again:    retryInterval,
+			asked:    []string{"describe " + reference},
+		},
+		"have none as long as nobody was asked": {
+			before:   available(sinceChecked, asking),
+			registry: fakeRegistry{err: &registry.Error{Reason: registry.Busy, Err: errors.New("busy"), RetryAfter: time.Second}},
+			again:    time.Second,
+			asked:    []string{"describe " + reference},
+		},
+	}
+	for _, r := range rows {
+		r.claimed = []string{adopts, releases}
 	}
 	reconcileAll(t, rows)
 }

@@ -45,8 +45,10 @@ func NewController(client *registry.Client, metadata metadata.Interface) injecti
 				namespace: system.Namespace(),
 				departed:  gone,
 			},
-			labels: labelPatches{catalog},
-			now:    time.Now,
+			labels:  labelPatches{catalog},
+			journal: &journal{},
+			now:     time.Now,
+			due:     slotAfter,
 		}
 		var claims claimEvents
 		impl := catalogimagereconciler.NewImpl(ctx, reconciler, func(impl *controller.Impl) controller.Options {
@@ -54,6 +56,10 @@ func NewController(client *registry.Client, metadata metadata.Interface) injecti
 			return controller.Options{PromoteFunc: func(pkgreconciler.Bucket) { claims.all(leases.GetIndexer()) }}
 		})
 		impl.Concurrency = concurrency
+		impl.Reconciler = &turnstile{
+			generated: &announcing{impl.Reconciler.(generated), reconciler.journal},
+			entries:   entries.GetIndexer(), turn: client.Turn, untilDue: reconciler.untilDue,
+		}
 		enqueueWaiting := func() { impl.FilteredGlobalResync(waits, entries) }
 		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), enqueueWaiting}
 		if err := errors.Join(

@@ -28,7 +28,7 @@ func byLease(object any) ([]string, error) {
 
 // enqueueOnIntent enqueues an entry when somebody changed it, not when the controller wrote its status: that would
 // ask the registry a second time for nothing. But a status that calls for other labels does, and so do stamps, which
-// the status mirrors. A resync (the same version twice) counts as a change.
+// the status mirrors, and who asks for a check. A resync (the same version twice) counts as a change.
 func enqueueOnIntent(impl *controller.Impl, gone *departed) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc: impl.Enqueue,
@@ -42,7 +42,7 @@ func enqueueOnIntent(impl *controller.Impl, gone *departed) cache.ResourceEventH
 			was, isEntry := before.(*v1alpha1.CatalogImage)
 			is, stillEntry := after.(*v1alpha1.CatalogImage)
 			statusOnly := isEntry && stillEntry && was.ResourceVersion != is.ResourceVersion && was.Generation == is.Generation
-			if !statusOnly || len(is.FacetLabelChanges()) > 0 || restored(was, is) {
+			if !statusOnly || len(is.FacetLabelChanges()) > 0 || restored(was, is) || asksForACheck(was, is) {
 				impl.Enqueue(after)
 			}
 		},
@@ -52,6 +52,12 @@ func enqueueOnIntent(impl *controller.Impl, gone *departed) cache.ResourceEventH
 // restored says whether a restore brought in who published the entry and when.
 func restored(was, is *v1alpha1.CatalogImage) bool {
 	return was.PublishedBy() != is.PublishedBy() || !was.PublishedAt().Equal(is.PublishedAt())
+}
+
+// asksForACheck says whether somebody asked for a check now.
+func asksForACheck(was, is *v1alpha1.CatalogImage) bool {
+	requested := func(i *v1alpha1.CatalogImage) string { return i.Annotations[v1alpha1.CheckRequestedAtAnnotation] }
+	return requested(was) != requested(is)
 }
 
 // queue takes the keys of entries to reconcile, now or later.

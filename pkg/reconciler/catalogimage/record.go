@@ -1,16 +1,18 @@
 package catalogimage
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
-// record writes what the registry described into the status, within the bounds of its schema. The registry layer bounds
-// names as the schema does.
-func record(status *v1alpha1.CatalogImageStatus, d *registry.Description, referring []registry.Referrer) {
-	status.Digest = d.Digest
+// record writes what the registry described at a time into the status, within the bounds of its schema. The registry
+// layer bounds names as the schema does.
+func record(status *v1alpha1.CatalogImageStatus, d *registry.Description, referring []registry.Referrer, at time.Time) {
+	status.MarkDigest(d.Digest, at)
 	status.MediaType = d.MediaType
 	status.ArtifactType = d.ArtifactType
 	status.SizeBytes = d.SizeBytes

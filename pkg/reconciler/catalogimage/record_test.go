@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/registry"
@@ -20,7 +21,7 @@ func TestTheStatusIsBounded(t *testing.T) {
 	many.Platforms = make([]registry.Platform, 100)
 	many.Files = make([]registry.File, 100)
 	var status v1alpha1.CatalogImageStatus
-	record(&status, many, make([]registry.Referrer, 100))
+	record(&status, many, make([]registry.Referrer, 100), now)
 	assert.Len(t, status.Platforms, 64)
 	assert.Len(t, status.Artifacts, 64)
 	assert.Len(t, status.Referrers, 64)
@@ -32,13 +33,14 @@ func TestTheStatusIsBounded(t *testing.T) {
 
 func TestNothingOfTheImageBeforeIsLeft(t *testing.T) {
 	before := entry(describedSingle(digestA), func(i *v1alpha1.CatalogImage) { i.Status.ArtifactType = "application/vnd.acme.disk.v1" })
-	record(&before.Status, &registry.Description{Digest: digestB}, nil)
-	before.Status.Conditions = nil // which are judged apart
-	assert.Equal(t, v1alpha1.CatalogImageStatus{Digest: digestB}, before.Status)
+	record(&before.Status, &registry.Description{Digest: digestB}, nil, now)
+	before.Status.Conditions, before.Status.History = nil, nil // which are judged apart
+	at := metav1.NewTime(now)
+	assert.Equal(t, v1alpha1.CatalogImageStatus{Digest: digestB, DigestSince: &at}, before.Status)
 }
 
 func TestDatesHaveThePrecisionThatTheAPIKeeps(t *testing.T) {
 	var status v1alpha1.CatalogImageStatus
-	record(&status, &registry.Description{Created: created.Add(999 * time.Millisecond)}, nil)
+	record(&status, &registry.Description{Created: created.Add(999 * time.Millisecond)}, nil, now)
 	assert.True(t, status.CreatedAt.Time.Equal(created), "%s", status.CreatedAt)
 }

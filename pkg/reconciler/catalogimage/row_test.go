@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -214,7 +215,8 @@ func uniqueUnknown(message string) option {
 func describedSingle(digest string) option {
 	return func(i *v1alpha1.CatalogImage) {
 		at := metav1.NewTime(created)
-		i.Status.Digest, i.Status.MediaType, i.Status.SizeBytes, i.Status.CreatedAt = digest, "application/vnd.oci.image.manifest.v1+json", 110, &at
+		i.Status.MarkDigest(digest, now)
+		i.Status.MediaType, i.Status.SizeBytes, i.Status.CreatedAt = "application/vnd.oci.image.manifest.v1+json", 110, &at
 		i.Status.LayerCount = 1
 		i.Status.Layers = []v1alpha1.Layer{{Digest: digestB, MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", SizeBytes: 100}}
 		i.Status.Platforms = []v1alpha1.Platform{{Architecture: "arm64", OS: "linux", Variant: "v8", Digest: digest, SizeBytes: 110, LayerCount: 1}}
@@ -225,7 +227,8 @@ func describedSingle(digest string) option {
 func describedIndex(digest string) option {
 	return func(i *v1alpha1.CatalogImage) {
 		at := metav1.NewTime(created)
-		i.Status.Digest, i.Status.MediaType, i.Status.SizeBytes, i.Status.CreatedAt = digest, "application/vnd.oci.image.index.v1+json", 300, &at
+		i.Status.MarkDigest(digest, now)
+		i.Status.MediaType, i.Status.SizeBytes, i.Status.CreatedAt = "application/vnd.oci.image.index.v1+json", 300, &at
 		i.Status.LayerCount, i.Status.Layers = 0, nil
 		i.Status.Platforms = []v1alpha1.Platform{
 			{Architecture: "amd64", OS: "linux", Digest: digestB, SizeBytes: 120, LayerCount: 2},
@@ -277,7 +280,7 @@ func (r *lastResult) Reconcile(ctx context.Context, key string) error {
 
 func (r *row) test(title string) rtesting.TableRow {
 	table := rtesting.TableRow{
-		Name: title, Key: key, WantErr: r.err != nil || r.again != 0, WantEvents: r.events,
+		Name: title, Key: key, WantErr: r.err != nil || r.again != 0, WantEvents: r.allEvents(),
 		PostConditions: []func(*testing.T, *rtesting.TableRow){func(t *testing.T, done *rtesting.TableRow) {
 			result := done.Reconciler.(*lastResult).err
 			requeued, after := controller.IsRequeueKey(result)
@@ -300,6 +303,27 @@ func (r *row) test(title string) rtesting.TableRow {
 	return table
 }
 
+// allEvents are those of the row, and those that every entry has when it is first seen and when its spec was changed.
+func (r *row) allEvents() []string {
+	switch {
+	case r.before == nil:
+		return r.events
+	case r.before.Status.ObservedGeneration == 0:
+		return append(r.events, normal(eventPublished, "published by an unknown user: "+r.before.Spec.Image))
+	case r.before.Status.ObservedGeneration != r.before.Generation:
+		return append(r.events, normal(eventUpdated, "changed by an unknown user"))
+	}
+	return r.events
+}
+
+func normal(reason, message string) string {
+	return rtesting.Eventf(corev1.EventTypeNormal, reason, "%s", message)
+}
+
+func warning(reason, message string) string {
+	return rtesting.Eventf(corev1.EventTypeWarning, reason, "%s", message)
+}
+
 func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Reconciler, rtesting.ActionRecorderList, rtesting.EventList) {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -309,11 +333,16 @@ func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Rec
 	ctx, client := fakeclient.With(logtesting.TestContextWithLogger(t), table.Objects...)
 	recorder := events.NewFakeRecorder(10)
 
-	generated := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), client,
+	notes := &journal{}
+	inner := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), client,
 		listers.NewCatalogImageLister(objects.IndexerForObjectType(&v1alpha1.CatalogImage{})), recorder,
-		&Reconciler{registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, now: func() time.Time { return now }})
-	require.NoError(t, generated.(reconciler.LeaderAware).Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}))
-	return &lastResult{Reconciler: generated}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}
+		&Reconciler{
+			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes,
+			now: func() time.Time { return now },
+			due: func(i *v1alpha1.CatalogImage, checked time.Time) time.Time { return checked.Add(i.Spec.Interval()) },
+		}).(generated)
+	require.NoError(t, inner.Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}))
+	return &lastResult{Reconciler: &announcing{inner, notes}}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}
 }
 
 func reconcileAll(t *testing.T, rows map[string]*row) {

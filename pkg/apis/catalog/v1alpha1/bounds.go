@@ -13,6 +13,8 @@ const (
 	MaxArtifacts = 64
 	// MaxReferrers is how many referrers are listed.
 	MaxReferrers = 64
+	// MaxHistory is how many digests of the past are kept.
+	MaxHistory = 16
 	// MaxPullSecrets is how many secrets an entry may name; of those of its service account as many are used.
 	MaxPullSecrets = 16
 	// MaxName is the longest digest, media type, artifact type, architecture, operating system or variant, in characters.

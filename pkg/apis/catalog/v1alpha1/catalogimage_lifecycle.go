@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog"
 )
 
 // The conditions of which Ready is the sum.
@@ -33,6 +35,13 @@ const (
 	// ConditionMetadataMatches is False when the image contradicts what the entry declares about it.
 	ConditionMetadataMatches apis.ConditionType = "MetadataMatches"
 )
+
+// CheckRequestedAtAnnotation asks for a check now, whenever the next one is due. Its value says when it was asked for
+// (RFC 3339); another value is another request. The outcome is in status.checkRequest.
+const CheckRequestedAtAnnotation = catalog.GroupName + "/check-requested-at"
+
+// maxRequestedAt is how much of the annotation is mirrored, in characters.
+const maxRequestedAt = 64
 
 // OutageGrace is how long the last verdicts stand while a registry gives no answer, from the first check that failed.
 const OutageGrace = time.Hour
@@ -60,12 +69,16 @@ func (i *CatalogImage) IsReady() bool {
 
 // MarkImage says which image the status speaks of, by its canonical reference. What was found out about another is
 // forgotten, the conditions that judged it included: no verdict on one image may outlive it in the grace of another.
-// Unique stays: the claim is judged apart from the registry.
-func (s *CatalogImageStatus) MarkImage(image string) {
+// Unique stays: the claim is judged apart from the registry. So does the history, to which the image before belongs now.
+func (s *CatalogImageStatus) MarkImage(image string, at time.Time) {
 	if s.Image == image {
 		return
 	}
-	*s = CatalogImageStatus{Status: s.Status, Image: image, PublishedAt: s.PublishedAt, PublishedBy: s.PublishedBy}
+	s.endPeriod(CauseSpecChanged, at)
+	*s = CatalogImageStatus{
+		Status: s.Status, Image: image, PublishedAt: s.PublishedAt, PublishedBy: s.PublishedBy,
+		History: s.History, CheckRequest: s.CheckRequest,
+	}
 	s.forget(ConditionVerified, ConditionFresh, ConditionMetadataMatches)
 	conditions.Manage(s).MarkUnknown(ConditionResolved, "", "")
 	conditions.Manage(s).MarkUnknown(ConditionPolicySatisfied, "", "")
@@ -96,6 +109,57 @@ func (s *CatalogImageStatus) MarkResolved() {
 // mend.
 func (s *CatalogImageStatus) MarkUnresolved(reason, message string) {
 	s.markFalse(ConditionResolved, reason, message)
+}
+
+// MarkDigest records the digest that the image has at the time of a check. It returns the one that it had before if the
+// tag was moved; else nothing.
+func (s *CatalogImageStatus) MarkDigest(digest string, at time.Time) (before string) {
+	if s.Digest != digest {
+		before = s.endPeriod(CauseTagMoved, at)
+		s.Digest = digest
+	}
+	if s.DigestSince == nil {
+		s.DigestSince = seconds(at)
+	}
+	return before
+}
+
+// endPeriod enters the digest that the image had until now into the history, unless that was done when the image was
+// deleted. It returns the digest.
+func (s *CatalogImageStatus) endPeriod(cause HistoryCause, at time.Time) (ended string) {
+	if s.Digest == "" || s.knownDeleted() {
+		return ""
+	}
+	period := DigestPeriod{Digest: s.Digest, From: s.DigestSince, To: *seconds(at), Cause: cause}
+	s.History = slices.Insert(slices.Clone(s.History), 0, period)
+	s.History = s.History[:min(len(s.History), MaxHistory)]
+	s.DigestSince = nil
+	return period.Digest
+}
+
+// knownDeleted says whether the digest is in the history already, because the image was deleted.
+func (s *CatalogImageStatus) knownDeleted() bool {
+	return s.DigestSince == nil && len(s.History) > 0 && s.History[0].Digest == s.Digest && s.History[0].Cause == CauseImageDeleted
+}
+
+// MarkDeleted records that the registry had the image and has it no more. What it was is kept.
+func (s *CatalogImageStatus) MarkDeleted(message string, at time.Time) {
+	s.endPeriod(CauseImageDeleted, at)
+	s.markFalse(ConditionResolved, string(CauseImageDeleted), message)
+}
+
+// MarkCheckRequest records what came of a check that was asked for.
+func (s *CatalogImageStatus) MarkCheckRequest(requestedAt, outcome, message string, at time.Time) {
+	s.CheckRequest = &CheckRequest{
+		RequestedAt: clip(requestedAt, maxRequestedAt), FinishedAt: *seconds(at), Outcome: outcome, Message: clip(message, MaxMessage),
+	}
+}
+
+// RequestedCheck is the value of the annotation that asks for a check, if it asks for one that was not done.
+func (i *CatalogImage) RequestedCheck() (requestedAt string, open bool) {
+	requestedAt = i.Annotations[CheckRequestedAtAnnotation]
+	done := i.Status.CheckRequest
+	return requestedAt, requestedAt != "" && (done == nil || done.RequestedAt != clip(requestedAt, maxRequestedAt))
 }
 
 // MarkChecked records when the registry gave a definite answer, which ends an outage. Seconds are all the API keeps.

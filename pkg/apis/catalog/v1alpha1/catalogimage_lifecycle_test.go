@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 
@@ -301,7 +302,7 @@ func TestAnotherImageIsJudgedFromTheBeginning(t *testing.T) {
 	const one, other = "quay.io/acme/autosd:1", "quay.io/acme/autosd:2"
 	judged := func() *v1alpha1.CatalogImageStatus {
 		status := newStatus()
-		status.MarkImage(one)
+		status.MarkImage(one, checkedAt)
 		status.Digest, status.SizeBytes, status.Layers = digestA, 7, []v1alpha1.Layer{{Digest: digestB}}
 		makeReady(status)
 		status.MarkChecked(checkedAt)
@@ -312,22 +313,24 @@ func TestAnotherImageIsJudgedFromTheBeginning(t *testing.T) {
 		return status
 	}
 	same := judged()
-	same.MarkImage(one)
+	same.MarkImage(one, checkedAt)
 	assert.Equal(t, judged().Digest, same.Digest, "nothing about the image is forgotten")
 	assert.True(t, same.GetCondition(v1alpha1.ConditionResolved).IsTrue())
 
 	status := judged()
-	status.MarkImage(other)
+	status.MarkImage(other, checkedAt)
 	assert.Equal(t, v1alpha1.PhasePending, status.DerivePhase())
 	for _, of := range []apis.ConditionType{v1alpha1.ConditionReady, v1alpha1.ConditionResolved, v1alpha1.ConditionPolicySatisfied} {
 		assert.Equal(t, "Unknown/", said(status, of), of)
 	}
 	assert.Equal(t, "True/", said(status, v1alpha1.ConditionUnique), "the claim is judged apart")
-	status.Conditions = nil
+	require.Len(t, status.History, 1)
+	assert.Equal(t, v1alpha1.CauseSpecChanged, status.History[0].Cause)
+	status.Conditions, status.History = nil, nil
 	assert.Equal(t, v1alpha1.CatalogImageStatus{Status: duckv1.Status{ObservedGeneration: 3}, Image: other, PublishedBy: "alice"}, *status)
 
 	status = judged()
-	status.MarkImage(other)
+	status.MarkImage(other, checkedAt)
 	for _, of := range []apis.ConditionType{v1alpha1.ConditionVerified, v1alpha1.ConditionFresh, v1alpha1.ConditionMetadataMatches} {
 		assert.Nil(t, status.GetCondition(of), of)
 	}
@@ -356,4 +359,70 @@ func TestIsReady(t *testing.T) {
 			assert.Equal(t, test.want, entry.IsReady())
 		})
 	}
+}
+
+func TestHistory(t *testing.T) {
+	s := newStatus()
+	hour := func(n int) time.Time { return checkedAt.Add(time.Duration(n) * time.Hour) }
+	at := func(n int) *metav1.Time { t := metav1.NewTime(hour(n)); return &t }
+	s.MarkImage("quay.io/acme/autosd:1", hour(0))
+
+	assert.Empty(t, s.MarkDigest("sha256:a", hour(0)), "the first is no drift")
+	assert.Empty(t, s.MarkDigest("sha256:a", hour(1)))
+	assert.Equal(t, at(0), s.DigestSince)
+	assert.Empty(t, s.History)
+
+	assert.Equal(t, "sha256:a", s.MarkDigest("sha256:b", hour(2)))
+	moved := v1alpha1.DigestPeriod{Digest: "sha256:a", From: at(0), To: *at(2), Cause: v1alpha1.CauseTagMoved}
+	assert.Equal(t, []v1alpha1.DigestPeriod{moved}, s.History)
+
+	for n := range 3 { // it is found deleted again and again, and that is one end
+		s.MarkDeleted("gone", hour(3+n))
+	}
+	deleted := v1alpha1.DigestPeriod{Digest: "sha256:b", From: at(2), To: *at(3), Cause: v1alpha1.CauseImageDeleted}
+	assert.Equal(t, []v1alpha1.DigestPeriod{deleted, moved}, s.History)
+	assert.Equal(t, "sha256:b", s.Digest, "what it was is kept")
+	assert.Nil(t, s.DigestSince)
+
+	assert.Empty(t, s.MarkDigest("sha256:b", hour(7)), "it is back, which is no drift")
+	assert.Equal(t, at(7), s.DigestSince)
+	s.MarkImage("quay.io/acme/autosd:2", hour(8))
+	changed := v1alpha1.DigestPeriod{Digest: "sha256:b", From: at(7), To: *at(8), Cause: v1alpha1.CauseSpecChanged}
+	assert.Equal(t, []v1alpha1.DigestPeriod{changed, deleted, moved}, s.History, "the history is the entry's, whatever image it is of")
+	assert.Empty(t, s.Digest)
+
+	for n := range 2 * v1alpha1.MaxHistory {
+		s.MarkDigest(fmt.Sprintf("sha256:%d", n), hour(10+n))
+	}
+	assert.Len(t, s.History, v1alpha1.MaxHistory)
+	assert.Equal(t, fmt.Sprintf("sha256:%d", 2*v1alpha1.MaxHistory-2), s.History[0].Digest, "the latest first")
+}
+
+// A status that an older release wrote has no start of the digest's time.
+func TestHistoryWithoutAStart(t *testing.T) {
+	s := newStatus()
+	s.Digest = "sha256:a"
+	assert.Equal(t, "sha256:a", s.MarkDigest("sha256:b", checkedAt))
+	assert.Nil(t, s.History[0].From)
+}
+
+func TestCheckRequests(t *testing.T) {
+	var entry v1alpha1.CatalogImage
+	_, open := entry.RequestedCheck()
+	assert.False(t, open, "nobody asked")
+
+	entry.Annotations = map[string]string{v1alpha1.CheckRequestedAtAnnotation: "2026-11-21T10:30:00Z"}
+	requested, open := entry.RequestedCheck()
+	assert.True(t, open)
+	entry.Status.MarkCheckRequest(requested, "NotFound", "it is gone", checkedAt)
+	_, open = entry.RequestedCheck()
+	assert.False(t, open, "it was done")
+	assert.Equal(t, "NotFound", entry.Status.CheckRequest.Outcome)
+
+	entry.Annotations[v1alpha1.CheckRequestedAtAnnotation] = strings.Repeat("later ", 100)
+	requested, open = entry.RequestedCheck()
+	assert.True(t, open, "another value is another request")
+	entry.Status.MarkCheckRequest(requested, "Resolved", "", checkedAt)
+	_, open = entry.RequestedCheck()
+	assert.False(t, open, "however long it is")
 }

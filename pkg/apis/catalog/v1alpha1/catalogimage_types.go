@@ -281,6 +281,10 @@ type CatalogImageStatus struct {
 	// +optional
 	Digest string `json:"digest,omitempty"`
 
+	// DigestSince is when the image was first found to have the digest; absent while it is known to be deleted.
+	// +optional
+	DigestSince *metav1.Time `json:"digestSince,omitempty"`
+
 	// MediaType of that manifest or index, for example application/vnd.oci.image.index.v1+json.
 	// +kubebuilder:validation:MaxLength=255
 	// +optional
@@ -326,6 +330,16 @@ type CatalogImageStatus struct {
 	// +listType=atomic
 	// +optional
 	Referrers []Referrer `json:"referrers,omitempty"`
+
+	// History tells which digests the image had before, the latest first, and why they ceased. The last 16 are kept.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	// +optional
+	History []DigestPeriod `json:"history,omitempty"`
+
+	// CheckRequest is the outcome of the latest check that was asked for by the annotation imagecatalog.dev/check-requested-at.
+	// +optional
+	CheckRequest *CheckRequest `json:"checkRequest,omitempty"`
 
 	// PublishedAt is when the entry was published, as the annotation imagecatalog.dev/published-at says.
 	// +optional
@@ -387,6 +401,57 @@ type Platform struct {
 	// LayerCount is the number of the platform's layers.
 	// +optional
 	LayerCount int64 `json:"layerCount,omitempty"`
+}
+
+// HistoryCause is why an image ceased to have a digest.
+//
+// +kubebuilder:validation:Enum=TagMoved;ImageDeleted;SpecChanged
+type HistoryCause string
+
+// The causes.
+const (
+	// CauseTagMoved is drift: the tag names another image now.
+	CauseTagMoved HistoryCause = "TagMoved"
+	// CauseImageDeleted means that the registry has the image no more.
+	CauseImageDeleted HistoryCause = "ImageDeleted"
+	// CauseSpecChanged means that the entry is of another image now.
+	CauseSpecChanged HistoryCause = "SpecChanged"
+)
+
+// DigestPeriod is a time in which an image had one digest, as far as checks saw it.
+type DigestPeriod struct {
+	// Digest that the image had.
+	// +kubebuilder:validation:MaxLength=255
+	Digest string `json:"digest"`
+
+	// From is when a check first found it.
+	// +optional
+	From *metav1.Time `json:"from,omitempty"`
+
+	// To is when a check first found that it had ceased.
+	To metav1.Time `json:"to"`
+
+	// Cause is TagMoved (drift), ImageDeleted or SpecChanged.
+	Cause HistoryCause `json:"cause"`
+}
+
+// CheckRequest is a check that was asked for, and what came of it.
+type CheckRequest struct {
+	// RequestedAt is the annotation's value, as it was written.
+	// +kubebuilder:validation:MaxLength=64
+	RequestedAt string `json:"requestedAt"`
+
+	// FinishedAt is when the check ended.
+	FinishedAt metav1.Time `json:"finishedAt"`
+
+	// Outcome is Resolved, or the reason why not, for example NotFound or RegistryUnavailable.
+	// +kubebuilder:validation:MaxLength=64
+	Outcome string `json:"outcome"`
+
+	// Message is for people: what the registry answered.
+	// +kubebuilder:validation:MaxLength=2048
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
 // Artifact is a file to download.
