@@ -78,12 +78,27 @@ var (
 // ReconcileKind brings the claim and the labels of an entry in order and checks it when a check is due. It asks to be
 // called again when the next one is.
 func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
+	repaired := r.repair(ctx, entry)
 	before := entry.DeepCopy()
 	event := r.reconcile(ctx, entry)
 	entry.Status.Phase = entry.Status.DerivePhase()
-	r.journal.compare(ctx, before, entry)
+	if !repaired { // else nobody knows what was before
+		r.journal.compare(ctx, before, entry)
+	}
 	r.journal.end(entry, event)
 	return event
+}
+
+// repair has everything found out anew that is in a status which the catalog cannot have written. It says whether it is
+// such a one.
+func (r *Reconciler) repair(ctx context.Context, entry *v1alpha1.CatalogImage) bool {
+	damaged := entry.Status.Damage(r.now())
+	if len(damaged) == 0 {
+		return false
+	}
+	entry.Status.Distrust()
+	r.journal.add(ctx, entry, corev1.EventTypeWarning, eventStatusRepaired, "the status is found out anew; damaged: %s", strings.Join(damaged, ", "))
+	return true
 }
 
 func (r *Reconciler) reconcile(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
@@ -120,7 +135,7 @@ func (r *Reconciler) untilDue(entry *v1alpha1.CatalogImage) time.Duration {
 	status := &entry.Status
 	resolved, fresh := status.GetCondition(v1alpha1.ConditionResolved), status.GetCondition(v1alpha1.ConditionFresh)
 	_, requested := entry.RequestedCheck()
-	if requested || resolved.IsUnknown() || !fresh.IsTrue() || changed(entry) || status.LastCheckedAt == nil {
+	if requested || len(status.Damage(r.now())) > 0 || resolved.IsUnknown() || !fresh.IsTrue() || changed(entry) || status.LastCheckedAt == nil {
 		return 0
 	}
 	if !resolved.IsTrue() {

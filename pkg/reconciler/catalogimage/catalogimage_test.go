@@ -297,6 +297,42 @@ func TestChecksThatAreAskedFor(t *testing.T) {
 	reconcileAll(t, rows)
 }
 
+// A status that nobody can have written is found out anew, whenever the next check is due.
+func TestDamagedStatus(t *testing.T) {
+	rows := map[string]*row{}
+	for field, damage := range map[string]option{
+		"status.digest":        func(i *v1alpha1.CatalogImage) { i.Status.Digest = "nonsense" },
+		"status.lastCheckedAt": func(i *v1alpha1.CatalogImage) { i.Status.MarkChecked(now.Add(time.Hour)) },
+		"status.sizeBytes":     func(i *v1alpha1.CatalogImage) { i.Status.SizeBytes = -1 },
+		"status.layerCount":    func(i *v1alpha1.CatalogImage) { i.Status.LayerCount = 0 },
+		"status.conditions":    func(i *v1alpha1.CatalogImage) { i.Status.Conditions[0].Status = "Maybe" },
+		"status.platforms":     func(i *v1alpha1.CatalogImage) { i.Status.Damaged = []string{"status.platforms"} },
+	} {
+		rows[field] = &row{
+			before:   available(sinceChecked, damage),
+			registry: fakeRegistry{image: single(digestA)},
+			after:    available(0),
+			again:    interval,
+			asked:    []string{"describe " + reference},
+			claimed:  []string{adopts, releases},
+			events:   []string{warning(eventStatusRepaired, "the status is found out anew; damaged: "+field)},
+		}
+	}
+	history := ended(v1alpha1.CauseTagMoved)
+	rows["what can be of the history is kept"] = &row{
+		before: available(sinceChecked, history, func(i *v1alpha1.CatalogImage) {
+			i.Status.History = append(i.Status.History, v1alpha1.DigestPeriod{Digest: "nonsense"})
+		}),
+		registry: fakeRegistry{image: single(digestA)},
+		after:    available(0, history),
+		again:    interval,
+		asked:    []string{"describe " + reference},
+		claimed:  []string{adopts, releases},
+		events:   []string{warning(eventStatusRepaired, "the status is found out anew; damaged: status.history")},
+	}
+	reconcileAll(t, rows)
+}
+
 func TestNoAnswer(t *testing.T) {
 	rows := map[string]*row{}
 	for _, reason := range []registry.Reason{registry.Unauthorized, registry.Forbidden, registry.Throttled, registry.TLSError, registry.Blocked, registry.RegistryUnavailable} {

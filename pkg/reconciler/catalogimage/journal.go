@@ -23,6 +23,7 @@ const (
 	eventImageDeleted        = "ImageDeleted"
 	eventRecovered           = "Recovered"
 	eventReferrersUnreadable = "ReferrersUnreadable"
+	eventStatusRepaired      = "StatusRepaired"
 )
 
 // note is something that happened to an entry. It becomes an Event and an audit line when the status that tells of it is

@@ -66,7 +66,7 @@ func TestTheTurnstile(t *testing.T) {
 	require.True(t, ok, "%T", stile.generated)
 
 	stile.generated = reconciling{end: func(context.Context) error { passed++; return nil }}
-	store := storeOf(t, entry(), named("checked", observed, resolved, checked(0)), named("odd", image("UPPER/case:1")))
+	store := storeOf(t, entry(), named("checked", observed, resolved, describedSingle(digestA), checked(0)), named("odd", image("UPPER/case:1")))
 	stile.entries, stile.untilDue = store, (&Reconciler{now: nowIs(now), due: slotAfter}).untilDue
 	stile.turn = func(repository name.Repository) time.Duration {
 		assert.Equal(t, "quay.io/acme/autosd", repository.Name())

@@ -357,6 +357,9 @@ type CatalogImageStatus struct {
 	// OutageSince is when the first of the checks failed that the registry has left without an answer since; absent while it answers. For an hour from then on the last verdicts stand.
 	// +optional
 	OutageSince *metav1.Time `json:"outageSince,omitempty"`
+
+	// Damaged names the stored fields that could not be read; it is not stored itself.
+	Damaged []string `json:"-"`
 }
 
 // Layer is one layer of an image, as in the OCI image manifest.

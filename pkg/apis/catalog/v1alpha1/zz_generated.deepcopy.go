@@ -185,6 +185,11 @@ func (in *CatalogImageStatus) DeepCopyInto(out *CatalogImageStatus) {
 		in, out := &in.OutageSince, &out.OutageSince
 		*out = (*in).DeepCopy()
 	}
+	if in.Damaged != nil {
+		in, out := &in.Damaged, &out.Damaged
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	return
 }
 
