@@ -4,6 +4,7 @@ package main
 import (
 	"log"
 
+	"go.opentelemetry.io/otel"
 	"k8s.io/client-go/metadata"
 	"knative.dev/pkg/injection"
 	"knative.dev/pkg/injection/sharedmain"
@@ -20,6 +21,6 @@ func main() {
 		log.Fatalln("connecting to the API server:", err)
 	}
 	sharedmain.MainWithConfig(signals.NewContext(), "controller", config,
-		catalogimage.NewController(registry.New(nil, registry.RefuseWhenBusy()), metadata),
+		catalogimage.NewController(registry.New(nil, registry.RefuseWhenBusy()), metadata, otel.Meter("imagecatalog.dev/catalog/pkg/reconciler/catalogimage")),
 	)
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/felixge/httpsnoop"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
 
 // stopwatch records how long requests take, by route and status code: nothing that a client makes up becomes a label.
@@ -42,7 +44,7 @@ func countEntries(meter metric.Meter, index *Index) error {
 		metric.WithUnit("{entry}"),
 		metric.WithInt64Callback(func(_ context.Context, gauge metric.Int64Observer) error {
 			counts := index.snapshot().phases()
-			for _, phase := range phases() {
+			for _, phase := range v1alpha1.Phases() {
 				gauge.Observe(counts[phase], metric.WithAttributes(attribute.String("phase", string(phase))))
 			}
 			return nil

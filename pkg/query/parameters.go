@@ -106,7 +106,7 @@ func (q *query) set(parameter, value string) error {
 		return check(value != "" && len(value) <= maxTag, parameter, value, allowedTag)
 	case "phase":
 		q.phase = v1alpha1.Phase(value)
-		return check(slices.Contains(phases(), q.phase), parameter, value, allowedPhase)
+		return check(slices.Contains(v1alpha1.Phases(), q.phase), parameter, value, allowedPhase)
 	case "namespace":
 		q.namespace = value
 		return check(len(validation.IsDNS1123Label(value)) == 0, parameter, value, allowedNamespace)
@@ -116,16 +116,6 @@ func (q *query) set(parameter, value string) error {
 		return check(err == nil && limit >= 1 && limit <= maxLimit, parameter, value, allowedLimit)
 	}
 	return nil
-}
-
-func phases() []v1alpha1.Phase {
-	return []v1alpha1.Phase{
-		v1alpha1.PhasePending,
-		v1alpha1.PhaseVerifying,
-		v1alpha1.PhaseAvailable,
-		v1alpha1.PhaseUnavailable,
-		v1alpha1.PhaseFailed,
-	}
 }
 
 func checkFacet(parameter, value string) error {

@@ -82,7 +82,7 @@ func TestEveryParameterIsTakenOver(t *testing.T) {
 		}
 		assert.Error(t, new(query).set(parameter, "\x00"+strings.Repeat("x", 100)), "%s is listed as known and ignored", parameter)
 	}
-	for _, phase := range phases() {
+	for _, phase := range v1alpha1.Phases() {
 		assert.Contains(t, allowedPhase, string(phase))
 	}
 }

@@ -25,6 +25,7 @@ type host struct {
 	http.RoundTripper
 	settings  Host
 	gate      *gate
+	breaker   *breaker
 	transport *http.Transport
 
 	// challenge is how the host wants to be authenticated to, once it has said so.
@@ -44,7 +45,8 @@ func newHost(authority string, settings Host) *host {
 	h.transport.Proxy, h.transport.DialContext = dialer.proxy, dialer.dial
 	roots, err := settings.roots()
 	h.transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	h.RoundTripper = &guard{settings: settings, broken: err, next: newRate(settings.RequestsPerSecond, newBreaker(authority, &watch{h.transport, stallTime}))}
+	h.breaker = newBreaker(authority, &watch{h.transport, stallTime})
+	h.RoundTripper = &guard{settings: settings, broken: err, next: newRate(settings.RequestsPerSecond, h.breaker)}
 	return h
 }
 

@@ -63,6 +63,13 @@ func (t *throttle) enter(now time.Time) (probe bool, err error) {
 	return true, nil
 }
 
+// paused says whether nothing may be sent now.
+func (t *throttle) paused(now time.Time) bool {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.said != nil && now.Before(t.until)
+}
+
 func (t *throttle) probed() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()

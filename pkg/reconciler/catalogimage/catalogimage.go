@@ -65,6 +65,7 @@ type Reconciler struct {
 	claims    Claims
 	labels    Labels
 	journal   *journal
+	metrics   *metrics
 	now       func() time.Time
 	// due is when a regular check is, after one at a time.
 	due func(*v1alpha1.CatalogImage, time.Time) time.Time
@@ -189,14 +190,16 @@ func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogI
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	requestedAt, requested := entry.RequestedCheck()
+	began := r.now()
 	err := r.ask(ctx, entry, ref)
 	reason := registry.ReasonOf(err)
 	if reason == registry.Busy { // it was not asked: nothing is known that was not before
 		return retryAfter(err)
 	}
 	again := r.conclude(entry, reason, err)
+	outcome, message := outcomeOf(entry, err)
+	r.metrics.checked(ctx, ref.Context().RegistryStr(), outcome, r.now().Sub(began))
 	if requested {
-		outcome, message := outcomeOf(entry, err)
 		entry.Status.MarkCheckRequest(requestedAt, outcome, message, r.now())
 	}
 	return again

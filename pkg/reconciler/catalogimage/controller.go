@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
@@ -28,12 +29,13 @@ import (
 const concurrency = 32
 
 // NewController returns the constructor of the controller that asks client about the entries, by the settings of
-// config-registries. By metadata it sees secrets and service accounts change.
-func NewController(client *registry.Client, metadata metadata.Interface) injection.ControllerConstructor {
+// config-registries. By metadata it sees secrets and service accounts change; meter makes its metrics.
+func NewController(client *registry.Client, metadata metadata.Interface, meter metric.Meter) injection.ControllerConstructor {
 	return func(ctx context.Context, settings configmap.Watcher) *controller.Impl {
 		kube, catalog := kubeclient.Get(ctx), catalogclient.Get(ctx).ImagecatalogV1alpha1()
 		entries, leases, gone := informer.Get(ctx).Informer(), newLeaseInformer(kube, system.Namespace()), newDeparted(time.Now)
 		secrets, accounts := newCredentialInformers(metadata)
+		metrics, err := newMetrics(meter)
 		reconciler := &Reconciler{
 			registry: client,
 			keychains: &credentials{
@@ -47,6 +49,7 @@ func NewController(client *registry.Client, metadata metadata.Interface) injecti
 			},
 			labels:  labelPatches{catalog},
 			journal: &journal{},
+			metrics: metrics,
 			now:     time.Now,
 			due:     slotAfter,
 		}
@@ -57,19 +60,22 @@ func NewController(client *registry.Client, metadata metadata.Interface) injecti
 		})
 		impl.Concurrency = concurrency
 		impl.Reconciler = &turnstile{
-			generated: &announcing{impl.Reconciler.(generated), reconciler.journal},
+			generated: &announcing{impl.Reconciler.(generated), reconciler.journal, metrics},
 			entries:   entries.GetIndexer(), turn: client.Turn, untilDue: reconciler.untilDue,
 		}
 		enqueueWaiting := func() { impl.FilteredGlobalResync(waits, entries) }
 		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), enqueueWaiting}
+		gauges := &gauges{metrics, entries.GetStore(), leases.GetStore(), client.States, reconciler.due, reconciler.now}
 		if err := errors.Join(
+			err,
+			gauges.register(meter),
 			entries.AddIndexers(cache.Indexers{entriesOfLease: byLease, entriesOfCredential: byCredential}),
 			handle(entries, enqueueOnIntent(impl, gone)),
 			handle(leases, claims.handler()),
 			handle(secrets, onChange(credentials.secretChanged)),
 			handle(accounts, onChange(credentials.accountChanged)),
 		); err != nil {
-			logging.FromContext(ctx).Fatalw("Watching entries, claims, secrets and service accounts", "error", err)
+			logging.FromContext(ctx).Fatalw("Starting to watch and to measure", "error", err)
 		}
 		settings.Watch(registry.ConfigMapName, configure(ctx, client, enqueueWaiting))
 		start(ctx, leases, secrets, accounts)

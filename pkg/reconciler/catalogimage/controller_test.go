@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric/noop"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -37,7 +38,7 @@ func newMetadata(objects ...runtime.Object) *metadatafake.FakeMetadataClient {
 func newImpl(t *testing.T) *controller.Impl {
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t)
-	return NewController(registry.New(nil), newMetadata())(ctx, defaultSettings())
+	return NewController(registry.New(nil), newMetadata(), noop.Meter{})(ctx, defaultSettings())
 }
 
 // drained are the keys that wait in the queue, which takes no more.
@@ -56,7 +57,7 @@ func drained(impl *controller.Impl) []types.NamespacedName {
 
 func TestTheControllerWatchesTheEntries(t *testing.T) {
 	ctx, cancel, informers := rtesting.SetupFakeContextWithCancel(t)
-	impl := NewController(registry.New(nil), newMetadata())(ctx, defaultSettings())
+	impl := NewController(registry.New(nil), newMetadata(), noop.Meter{})(ctx, defaultSettings())
 	stopped, err := rtesting.RunAndSyncInformers(ctx, informers...)
 	require.NoError(t, err)
 	defer func() { cancel(); stopped() }()

@@ -124,6 +124,7 @@ func lost(s *v1alpha1.CatalogImageStatus) bool {
 type announcing struct {
 	generated
 	journal *journal
+	metrics *metrics
 }
 
 // generated is the reconciler that knative generates: it stores the status that Reconciler decides on.
@@ -140,9 +141,21 @@ func (a *announcing) Reconcile(ctx context.Context, key string) error {
 		return err // the status was not stored: it comes again, and so do its notes
 	}
 	for _, n := range page.notes {
+		if n.reason == eventDrift {
+			a.metrics.drifted(ctx, hostOf(n.entry))
+		}
 		n.recorder.Event(n.entry, n.kind, n.reason, n.message)
 		logging.FromContext(ctx).Infow("audit", "action", n.reason, "entry", key, "image", n.entry.Status.Image, "digest", n.entry.Status.Digest,
 			"creator", n.entry.PublishedBy(), "lastModifier", n.entry.Annotations[v1alpha1.LastModifierAnnotation], "outcome", n.message)
 	}
 	return err
+}
+
+// hostOf is the registry of an entry's image; empty for a reference that is none.
+func hostOf(entry *v1alpha1.CatalogImage) string {
+	ref, err := entry.Spec.Reference()
+	if err != nil {
+		return ""
+	}
+	return ref.Context().RegistryStr()
 }

@@ -43,7 +43,7 @@ func TestNotesAreAnnouncedWithTheirStatus(t *testing.T) {
 		recorder, notes := events.NewFakeRecorder(10), &journal{}
 		a := &announcing{journal: notes, generated: reconciling{end: func(ctx context.Context) error {
 			ctx = controller.WithEventRecorder(ctx, recorder)
-			notes.add(ctx, entry(), corev1.EventTypeNormal, eventDrift, "the tag was moved")
+			notes.add(ctx, entry(), corev1.EventTypeNormal, eventRecovered, "it is back")
 			notes.end(entry(), test.event)
 			if test.err != nil {
 				return test.err

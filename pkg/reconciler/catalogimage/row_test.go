@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric/noop"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -334,15 +335,17 @@ func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Rec
 	recorder := events.NewFakeRecorder(10)
 
 	notes := &journal{}
+	counted, err := newMetrics(noop.Meter{})
+	require.NoError(t, err)
 	inner := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), client,
 		listers.NewCatalogImageLister(objects.IndexerForObjectType(&v1alpha1.CatalogImage{})), recorder,
 		&Reconciler{
-			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes,
+			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes, metrics: counted,
 			now: func() time.Time { return now },
 			due: func(i *v1alpha1.CatalogImage, checked time.Time) time.Time { return checked.Add(i.Spec.Interval()) },
 		}).(generated)
 	require.NoError(t, inner.Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}))
-	return &lastResult{Reconciler: &announcing{inner, notes}}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}
+	return &lastResult{Reconciler: &announcing{inner, notes, counted}}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}
 }
 
 func reconcileAll(t *testing.T, rows map[string]*row) {

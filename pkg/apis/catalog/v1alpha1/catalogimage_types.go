@@ -255,6 +255,11 @@ const (
 	PhaseFailed Phase = "Failed"
 )
 
+// Phases are all of them, in the order in which an entry may come to them.
+func Phases() []Phase {
+	return []Phase{PhasePending, PhaseVerifying, PhaseAvailable, PhaseUnavailable, PhaseFailed}
+}
+
 // CatalogImageStatus is what the catalog found in the registry.
 //
 // The rules bound what knative's type leaves unbounded.
