@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,8 @@ const callTimeout = 2 * time.Minute
 // knows about the state of hosts, and what is found by digest and cannot change.
 type Client struct {
 	settings atomic.Pointer[Settings]
-	waits    bool // for a turn at a busy host
+	share    atomic.Uint64 // bits of the part of the limits that is this client's
+	waits    bool          // for a turn at a busy host
 
 	mutex sync.Mutex // of making what hosts and accounts lack
 	hosts *lru.Cache[hostKey, *host]
@@ -62,6 +64,7 @@ func New(settings *Settings, options ...Option) *Client {
 	for _, option := range options {
 		option(c)
 	}
+	c.share.Store(math.Float64bits(1))
 	c.Configure(settings)
 	return c
 }
@@ -80,12 +83,24 @@ func (c *Client) Configure(settings *Settings) {
 	if settings == nil {
 		settings = &Settings{}
 	}
+	c.settings.Store(settings)
+	c.adjust()
+}
+
+// Share has the client keep to a part of the limits, above 0 and up to 1: the rest is that of others who ask for the same
+// catalog.
+func (c *Client) Share(part float64) {
+	c.share.Store(math.Float64bits(part))
+	c.adjust()
+}
+
+// adjust forgets the hosts that are treated otherwise now.
+func (c *Client) adjust() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.settings.Store(settings)
 	changed := false
 	for _, key := range c.hosts.Keys() {
-		if known, ok := c.hosts.Peek(key); ok && !known.settings.equal(key.settings(settings)) {
+		if known, ok := c.hosts.Peek(key); ok && !known.settings.equal(c.settingsOf(key)) {
 			c.hosts.Remove(key)
 			changed = true
 		}
@@ -115,13 +130,16 @@ type hostKey struct {
 	foreign   bool
 }
 
-// settings for a foreign host are those of its own entry: what "*" opens is for hosts that the catalog's users name, not
-// for those that a registry names.
-func (k hostKey) settings(s *Settings) Host {
-	host := s.Host(k.authority)
-	if k.foreign && !host.named {
+// settingsOf a foreign host are those of its own entry: what "*" opens is for hosts that the catalog's users name, not for
+// those that a registry names.
+func (c *Client) settingsOf(key hostKey) Host {
+	host := c.settings.Load().Host(key.authority)
+	if key.foreign && !host.named {
 		host.PrivateAddresses = false
 	}
+	part := math.Float64frombits(c.share.Load())
+	host.MaxConcurrent = max(int(math.Round(float64(host.MaxConcurrent)*part)), 1)
+	host.RequestsPerSecond *= part
 	return host
 }
 
@@ -136,7 +154,7 @@ func (c *Client) host(authority string, foreign bool) *host {
 	if known, ok := c.hosts.Get(key); ok {
 		return known
 	}
-	h := newHost(authority, key.settings(c.settings.Load()))
+	h := newHost(authority, c.settingsOf(key))
 	c.hosts.Add(key, h)
 	return h
 }

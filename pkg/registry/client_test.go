@@ -148,6 +148,30 @@ func TestSettingsTakeEffectAtOnce(t *testing.T) {
 	}
 }
 
+// Replicas that share the entries share the limits, too.
+func TestAShareOfTheLimits(t *testing.T) {
+	s := newServer(t)
+	release := make(chan struct{})
+	s.inject(only(func(http.ResponseWriter, *http.Request) bool {
+		<-release
+		return false
+	}, "manifests"))
+	client := registry.New(settings("127.0.0.1: {plainHTTP: true, privateAddresses: true, maxConcurrent: 4}"), registry.RefuseWhenBusy())
+	client.Share(0.5)
+	var group sync.WaitGroup
+	for n := range 2 {
+		group.Go(func() {
+			_, err := client.Head(context.Background(), s.ref(fmt.Sprintf("acme/os:%d", n)), nil)
+			assert.Equal(t, registry.NotFound, registry.ReasonOf(err))
+		})
+	}
+	require.Eventually(t, func() bool { return len(client.States()) == 1 && client.States()[0].UnderWay == 2 }, 10*time.Second, time.Millisecond)
+	_, err := client.Head(t.Context(), s.ref("acme/os:2"), nil)
+	assert.Equal(t, registry.Busy, registry.ReasonOf(err))
+	close(release)
+	group.Wait()
+}
+
 // tokens is a token server, on the host of the registry, and a registry that believes in the latest token only.
 type tokens struct {
 	host   string

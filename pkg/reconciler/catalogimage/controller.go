@@ -56,7 +56,11 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		var claims claimEvents
 		impl := catalogimagereconciler.NewImpl(ctx, reconciler, func(impl *controller.Impl) controller.Options {
 			claims = claimEvents{impl, entries.GetIndexer(), gone}
-			return controller.Options{PromoteFunc: func(pkgreconciler.Bucket) { claims.all(leases.GetIndexer()) }}
+			parts := &shares{apply: client.Share}
+			return controller.Options{DemoteFunc: parts.demoted, PromoteFunc: func(bucket pkgreconciler.Bucket) {
+				parts.promoted(bucket)
+				claims.all(leases.GetIndexer())
+			}}
 		})
 		impl.Concurrency = concurrency
 		impl.Reconciler = &turnstile{
