@@ -24,8 +24,9 @@ const stopPatience = 30 * time.Second
 // Process is a replica of a Deployment, as a process of this machine. Its name is that of the pod it stands for.
 type Process struct {
 	Name string
-	// Profiles is the host:port of its pprof server, which answers when config-observability says so.
-	Profiles string
+	// Profiles is the host:port of its pprof server, which answers when config-observability says so; Metrics that of what
+	// Prometheus fetches.
+	Profiles, Metrics string
 
 	deployed
 	plane *Plane
@@ -53,6 +54,7 @@ func (p *Plane) newProcess(component, name string, env ...string) (*Process, err
 	process := &Process{
 		Name:     name,
 		Profiles: fmt.Sprintf("127.0.0.1:%d", profiles),
+		Metrics:  fmt.Sprintf("127.0.0.1:%d", metrics),
 		deployed: from,
 		plane:    p,
 		path:     filepath.Join(p.dir, component),
