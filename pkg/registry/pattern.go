@@ -12,36 +12,54 @@ import (
 // quay.io.evil.example/acme/os nor evil.example/quay.io/acme/os. One star stands for any text without a slash, two for
 // any text.
 type pattern struct {
-	text string
 	expr *regexp.Regexp
 }
 
 var patternCharacters = regexp.MustCompile(`^[a-z0-9._:*/\[\]-]+$`)
 
 // parsePattern reads a glob such as quay.io/acme/** in the form that references have after parsing: Docker Hub's host is
-// index.docker.io, and docker.io is read as that.
+// index.docker.io, and docker.io/nginx is library/nginx there.
 func parsePattern(text string) (pattern, error) {
 	host, repository, ok := strings.Cut(text, "/")
 	switch {
+	case strings.Contains(text, "://"):
+		return pattern{}, fmt.Errorf("%q has a scheme: leave out what is before the host", text)
 	case !ok || repository == "" || host == "":
 		return pattern{}, fmt.Errorf("%q names no repository: write host/repository, such as quay.io/acme/*, or quay.io/** for all of a host", text)
 	case !patternCharacters.MatchString(text):
 		return pattern{}, fmt.Errorf("%q has characters that no repository has: it is host/repository in lower case, with * for any text without a slash and ** for any text", text)
+	case strings.ContainsAny(repository, ":[]"):
+		return pattern{}, fmt.Errorf("%q has more than a repository after the host: leave out the tag, since a pattern holds for all of them", text)
+	case strings.Contains("/"+repository+"/", "//"):
+		return pattern{}, fmt.Errorf("%q has an empty part: leave out the slash that is too many", text)
 	case strings.Contains(host, "**"):
 		return pattern{}, fmt.Errorf("%q has ** in the host: write *, which stands for one or more parts of its name", text)
+	case !strings.ContainsAny(host, ".:*") && host != "localhost": // as references are read
+		return pattern{}, fmt.Errorf("%q begins with no host: write docker.io/%s for Docker Hub", text, text)
 	}
-	if host == "docker.io" {
-		host = name.DefaultRegistry
+	host, err := parsePatternHost(host)
+	if err != nil {
+		return pattern{}, fmt.Errorf("%q: %w", text, err)
+	}
+	if host == name.DefaultRegistry && !strings.Contains(repository, "/") && !strings.Contains(repository, "**") {
+		repository = "library/" + repository
 	}
 	expr := regexp.QuoteMeta(host + "/" + repository)
-	expr = strings.NewReplacer(`\*\*`, `.+`, `\*`, `[^/]+`).Replace(expr)
+	expr = strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^/]*`).Replace(expr)
 	compiled, err := regexp.Compile(`^` + expr + `$`)
 	if err != nil {
 		return pattern{}, fmt.Errorf("%q: %w", text, err)
 	}
-	return pattern{text: text, expr: compiled}, nil
+	return pattern{compiled}, nil
+}
+
+func parsePatternHost(host string) (string, error) {
+	if strings.Contains(host, "*") {
+		return strings.TrimSuffix(host, ":443"), nil
+	}
+	return parseAuthority(host)
 }
 
 func (p pattern) matches(repository name.Repository) bool {
-	return p.expr.MatchString(repository.Name())
+	return p.expr.MatchString(strings.TrimSuffix(repository.RegistryStr(), ":443") + "/" + repository.RepositoryStr())
 }

@@ -9,10 +9,13 @@ import (
 	"maps"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -175,13 +178,51 @@ func (s *Settings) parseHosts(text string) error {
 	return nil
 }
 
-// parseAuthority gives the form that hosts have in parsed references and in requests.
+var (
+	authorityForm = regexp.MustCompile(`^(?:\[([0-9a-f:.]+)\]|([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?)(?::([0-9]{1,5}))?$`)
+	errNoHost     = errors.New("it is no host: write its name or address, and its port where it has one, such as registry.example.com:5000 or [2001:db8::1]:5000")
+)
+
+// parseAuthority gives the form that hosts have in parsed references and in requests: in lower case, without the dot that
+// ends an absolute name and the port that HTTPS has by default, an IPv6 address in its shortest form, and one name for
+// Docker Hub.
 func parseAuthority(text string) (string, error) {
-	registry, err := name.NewRegistry(strings.ToLower(text), name.StrictValidation)
-	if err != nil || strings.ContainsAny(text, "/@*") {
-		return "", errors.New("it is no host: write its name or address, and its port where it has one, such as registry.example.com:5000")
+	parts := authorityForm.FindStringSubmatch(strings.ToLower(text))
+	if parts == nil {
+		return "", errNoHost
 	}
-	return strings.TrimSuffix(registry.RegistryStr(), ":443"), nil
+	address, host := parts[1], parts[2]
+	if address != "" {
+		parsed, err := netip.ParseAddr(address)
+		if err != nil || !parsed.Is6() {
+			return "", errNoHost
+		}
+		host = "[" + parsed.String() + "]"
+	}
+	port, err := parsePort(parts[3])
+	switch {
+	case err != nil:
+		return "", err
+	case port != httpsPort:
+		return fmt.Sprintf("%s:%d", host, port), nil
+	case host == "docker.io" || host == "registry-1.docker.io":
+		return name.DefaultRegistry, nil
+	default:
+		return host, nil
+	}
+}
+
+const httpsPort = 443
+
+func parsePort(text string) (uint64, error) {
+	if text == "" {
+		return httpsPort, nil
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return 0, fmt.Errorf("its port is %s, and must be from 1 to 65535", text)
+	}
+	return port, nil
 }
 
 func (h *Host) check(forAll bool) error {
