@@ -151,10 +151,8 @@ func parseAllowed(text string) ([]pattern, error) {
 }
 
 func (s *Settings) parseHosts(text string) error {
-	decoder := yaml.NewDecoder(strings.NewReader(text))
-	decoder.KnownFields(true)
-	entries := map[string]Host{}
-	if err := decoder.Decode(&entries); err != nil && !errors.Is(err, io.EOF) {
+	entries, err := decodeHosts(text)
+	if err != nil {
 		return err
 	}
 	s.others = entries[everyOther]
@@ -176,6 +174,54 @@ func (s *Settings) parseHosts(text string) error {
 		s.hosts[authority] = host.under(s.others)
 	}
 	return nil
+}
+
+// decodeHosts takes the text for one document: what a second one says would be lost.
+func decodeHosts(text string) (map[string]Host, error) {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	decoder.KnownFields(true)
+	entries := map[string]Host{}
+	if err := decoder.Decode(&entries); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, inWords(err)
+	}
+	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one YAML document: put all hosts into one, without a line ---")
+	}
+	return entries, nil
+}
+
+// inWords replaces the names that Go has for what is in the settings.
+func inWords(err error) error {
+	var wrong *yaml.TypeError
+	switch {
+	case errors.As(err, &wrong):
+	case strings.Contains(err.Error(), "did not find expected alphabetic or numeric character"): // of an alias, which * begins
+		return fmt.Errorf(`%w: write * in quotes, as in "*"`, err)
+	default:
+		return err
+	}
+	words := strings.NewReplacer(
+		" not found in type registry.Host", " is unknown: a host has "+strings.Join(hostFields(), ", "),
+		" into map[string]registry.Host", " into a mapping of hosts",
+		" into registry.Host", " into the fields of a host",
+		" into []string", " into a list of texts",
+		" into string", " into a text",
+		" into bool", " into true or false",
+		" into int", " into a whole number",
+		" into float64", " into a number",
+	)
+	return errors.New(words.Replace(strings.Join(wrong.Errors, "; ")))
+}
+
+func hostFields() (fields []string) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Host]()) {
+		if key := field.Tag.Get("yaml"); key != "" {
+			fields = append(fields, key)
+		}
+	}
+	return fields
 }
 
 var (
@@ -225,6 +271,9 @@ func parsePort(text string) (uint64, error) {
 	return port, nil
 }
 
+// secretName is what Kubernetes names secrets by (RFC 1123, "subdomain").
+var secretName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
 func (h *Host) check(forAll bool) error {
 	if forAll && (h.PlainHTTP || h.ServiceAccountToken || h.PullSecret != "" || len(h.TokenServers) > 0) {
 		return errors.New("plainHTTP, tokenServers, serviceAccountToken and pullSecret are for hosts with an entry of their own")
@@ -234,6 +283,9 @@ func (h *Host) check(forAll bool) error {
 	}
 	if h.ServiceAccountToken && h.PullSecret != "" {
 		return errors.New("serviceAccountToken and pullSecret exclude each other")
+	}
+	if h.PullSecret != "" && !secretName.MatchString(h.PullSecret) {
+		return fmt.Errorf("pullSecret: %q is no name of a secret", h.PullSecret)
 	}
 	if h.MaxConcurrent < 0 || h.MaxConcurrent > mostConcurrent {
 		return fmt.Errorf("maxConcurrent is %d, and must be from 1 to %d, or absent", h.MaxConcurrent, mostConcurrent)
