@@ -21,6 +21,7 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/claim"
 	catalogclient "imagecatalog.dev/catalog/pkg/client/injection/client"
+	"imagecatalog.dev/catalog/pkg/registry"
 )
 
 // The webhook configurations in config/, by name; knative fills in their rules and their CA bundle.
@@ -66,5 +67,6 @@ func NewConfigValidation(ctx context.Context, _ configmap.Watcher) *controller.I
 		leaderelection.ConfigMapName(): leaderelection.NewConfigFromConfigMap,
 		logging.ConfigMapName():        logging.NewConfigFromConfigMap,
 		o11yconfigmap.Name():           o11yconfigmap.Parse,
+		registry.ConfigMapName:         parseRegistries,
 	}))
 }
