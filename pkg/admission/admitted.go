@@ -24,8 +24,9 @@ type admittedImage struct {
 	// such objects, and says better where; it is asked after the defaults and before the validation.
 	unreadable error
 
-	restorers Restorers
-	now       func() time.Time
+	restorers  Restorers
+	registries Registries
+	now        func() time.Time
 }
 
 var (
@@ -97,7 +98,7 @@ func (i *admittedImage) Validate(ctx context.Context) *apis.FieldError {
 	if !i.readable() {
 		return i.refuseUnreadable(ctx)
 	}
-	return i.CatalogImage.Validate(plain(ctx)).Also(i.validateStamps(ctx))
+	return i.CatalogImage.Validate(plain(ctx)).Also(i.validateRepository(ctx)).Also(i.validateStamps(ctx))
 }
 
 // refuseUnreadable keeps out what the controller could not read: one such object, and it could list none. Only what is

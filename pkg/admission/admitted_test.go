@@ -15,7 +15,7 @@ import (
 )
 
 func admitted(options ...func(*v1alpha1.CatalogImage)) *admittedImage {
-	image := &admittedImage{now: func() time.Time { return now }, CatalogImage: v1alpha1.CatalogImage{
+	image := &admittedImage{registries: &followedRegistries{}, now: func() time.Time { return now }, CatalogImage: v1alpha1.CatalogImage{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "radar", Name: "autosd", Labels: map[string]string{}, Annotations: map[string]string{}},
 		Spec:       v1alpha1.CatalogImageSpec{Image: "quay.io/acme/autosd:1", Tags: []string{"nightly"}},
 	}}

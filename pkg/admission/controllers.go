@@ -35,22 +35,27 @@ const (
 // would refuse objects that another version of the catalog has stored.
 const disallowUnknownFields = false
 
-func kinds(ctx context.Context) map[schema.GroupVersionKind]resourcesemantics.GenericCRD {
+func kinds(ctx context.Context, registries Registries) map[schema.GroupVersionKind]resourcesemantics.GenericCRD {
 	return map[schema.GroupVersionKind]resourcesemantics.GenericCRD{
 		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): &admittedImage{
-			restorers: accessReviews{kubeclient.Get(ctx).AuthorizationV1().SubjectAccessReviews()},
-			now:       time.Now,
+			restorers:  accessReviews{kubeclient.Get(ctx).AuthorizationV1().SubjectAccessReviews()},
+			registries: registries,
+			now:        time.Now,
 		},
 	}
 }
 
-// NewDefaulting constructs the controller of the mutating webhook.
+// NewDefaulting constructs the controller of the mutating webhook, which refuses nothing.
 func NewDefaulting(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-	return guard(defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(ctx), nil, disallowUnknownFields))
+	return guard(defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(ctx, nil), nil, disallowUnknownFields))
 }
 
-// NewValidation constructs the controller of the validating webhook.
-func NewValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+// NewValidation constructs the controller of the validating webhook. It follows the settings for registries.
+func NewValidation(ctx context.Context, settings configmap.Watcher) *controller.Impl {
+	watcher, ok := settings.(configmap.DefaultingWatcher)
+	if !ok {
+		logging.FromContext(ctx).Fatalf("Following the settings for registries: %T cannot do without a ConfigMap", settings)
+	}
 	keeper := claim.NewKeeper(
 		kubeclient.Get(ctx).CoordinationV1().Leases(system.Namespace()),
 		claim.LiveEntries(catalogclient.Get(ctx).ImagecatalogV1alpha1()),
@@ -58,7 +63,7 @@ func NewValidation(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	callbacks := map[schema.GroupVersionKind]validation.Callback{
 		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): RefuseDuplicates(keeper),
 	}
-	return guard(validation.NewAdmissionController(ctx, validationName, "/validation", kinds(ctx), nil, disallowUnknownFields, callbacks))
+	return guard(validation.NewAdmissionController(ctx, validationName, "/validation", kinds(ctx, followRegistries(ctx, watcher)), nil, disallowUnknownFields, callbacks))
 }
 
 // NewConfigValidation constructs the controller that validates the catalog's own config maps.

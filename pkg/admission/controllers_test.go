@@ -16,6 +16,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgotesting "k8s.io/client-go/testing"
@@ -23,6 +24,7 @@ import (
 	_ "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/mutatingwebhookconfiguration/fake"
 	_ "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/validatingwebhookconfiguration/fake"
 	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/configmap/informer"
 	"knative.dev/pkg/controller"
 	_ "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/secret/fake"
 	rtesting "knative.dev/pkg/reconciler/testing"
@@ -40,10 +42,15 @@ func newController(t *testing.T, construct constructor) (context.Context, webhoo
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t)
 	ctx = webhook.WithOptions(ctx, webhook.Options{SecretName: "webhook-certs"})
-	impl := construct(ctx, configmap.NewStaticWatcher())
+	impl := construct(ctx, newWatcher(ctx))
 	admitting, ok := impl.Reconciler.(webhook.AdmissionController)
 	require.True(t, ok, "%T", impl.Reconciler)
 	return ctx, admitting
+}
+
+// newWatcher is knative's over the fake API server in the context, not yet started.
+func newWatcher(ctx context.Context) *informer.InformedWatcher {
+	return informer.NewInformedWatcher(kubeclient.Get(ctx), system.Namespace())
 }
 
 // request is what the API server sends when alice writes an entry; an empty document is none.
@@ -220,22 +227,30 @@ func claims(ctx context.Context, t *testing.T) []string {
 	return claims
 }
 
-func TestValidatingConfiguration(t *testing.T) {
+// reviewConfig has the webhook judge a ConfigMap.
+func reviewConfig(t *testing.T, config *corev1.ConfigMap) *admissionv1.AdmissionResponse {
+	t.Helper()
 	ctx, validation := newController(t, NewConfigValidation)
+	r := request(admissionv1.Update, "", string(encoded(t, config)))
+	r.Kind = metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	r.Resource = metav1.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	return validation.Admit(ctx, r)
+}
+
+func TestValidatingConfiguration(t *testing.T) {
 	for title, test := range map[string]struct {
-		name, data string
-		allowed    bool
+		name, key, value string
+		allowed          bool
 	}{
-		"logging":                  {"config-logging", `{"loglevel.webhook": "debug"}`, true},
-		"a level that is none":     {"config-logging", `{"loglevel.webhook": "loud"}`, false},
-		"metrics":                  {"config-observability", `{"metrics-protocol": "prometheus"}`, true},
-		"a protocol that is none":  {"config-observability", `{"metrics-protocol": "carrier-pigeon"}`, false},
-		"somebody else's settings": {"config-other", `{"loglevel.webhook": "loud"}`, true},
+		"logging":                  {"config-logging", "loglevel.webhook", "debug", true},
+		"a level that is none":     {"config-logging", "loglevel.webhook", "loud", false},
+		"metrics":                  {"config-observability", "metrics-protocol", "prometheus", true},
+		"a protocol that is none":  {"config-observability", "metrics-protocol", "carrier-pigeon", false},
+		"registries":               {"config-registries", "allowed", "quay.io/**", true},
+		"a pattern that is none":   {"config-registries", "allowed", "quay.io", false},
+		"somebody else's settings": {"config-other", "loglevel.webhook", "loud", true},
 	} {
-		r := request(admissionv1.Update, "", fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": %q}, "data": %s}`, test.name, test.data))
-		r.Kind = metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
-		r.Resource = metav1.GroupVersionResource{Version: "v1", Resource: "configmaps"}
-		response := validation.Admit(ctx, r)
+		response := reviewConfig(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: test.name}, Data: map[string]string{test.key: test.value}})
 		assert.Equal(t, test.allowed, response.Allowed, "%s: %v", title, response.Result)
 	}
 }

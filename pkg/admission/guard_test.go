@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"knative.dev/pkg/configmap"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	"knative.dev/pkg/webhook"
 )
@@ -21,7 +20,7 @@ func serve(ctx context.Context, t *testing.T) *httptest.Server {
 	t.Helper()
 	var controllers []any
 	for _, construct := range []constructor{NewDefaulting, NewValidation, NewConfigValidation} {
-		controllers = append(controllers, construct(ctx, configmap.NewStaticWatcher()).Reconciler)
+		controllers = append(controllers, construct(ctx, newWatcher(ctx)).Reconciler)
 	}
 	handler, err := webhook.New(ctx, controllers)
 	require.NoError(t, err)

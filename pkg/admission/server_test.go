@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/injection"
 	pkgreconciler "knative.dev/pkg/reconciler"
 	"knative.dev/pkg/webhook"
@@ -36,7 +35,7 @@ func TestTheServerAnswersForTheControllersAlone(t *testing.T) {
 	server := NewServer(nil)
 	ctx := webhook.WithOptions(fakeContext(t), webhook.Options{})
 	for _, construct := range []constructor{NewDefaulting, NewValidation, NewConfigValidation} {
-		impl := server.Answering(injection.ControllerConstructor(construct))(ctx, configmap.NewStaticWatcher())
+		impl := server.Answering(injection.ControllerConstructor(construct))(ctx, newWatcher(ctx))
 		assert.Implements(t, (*pkgreconciler.LeaderAware)(nil), impl.Reconciler)
 		_, admits := impl.Reconciler.(webhook.AdmissionController)
 		assert.False(t, admits)
