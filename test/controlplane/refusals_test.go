@@ -47,6 +47,7 @@ type refusal struct {
 	Stored      map[string]any
 	Other       map[string]any
 	Pending     string
+	Allowed     string
 	Status      map[string]any
 	ConfigMap   string
 	Data        map[string]any
@@ -136,6 +137,9 @@ func (r refusal) prepare(t *testing.T, namespace string) {
 		require.NoError(t, err)
 		keeper := claim.NewKeeper(kube.CoordinationV1().Leases(systemNamespace), claim.LiveEntries(catalog.ImagecatalogV1alpha1()))
 		require.NoError(t, keeper.Take(t.Context(), wanted))
+	}
+	if r.Allowed != "" {
+		allow(t, r.Allowed)
 	}
 }
 
