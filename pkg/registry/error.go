@@ -53,7 +53,7 @@ func (e *Error) words() (problem, advice string) {
 	case Unauthorized, Forbidden:
 		return e.wordsOnAccess()
 	case Blocked:
-		return "{host} may not be asked about {subject}", "have {host} entered into config-registries, or use another registry"
+		return e.wordsOnSettings()
 	case Busy:
 		return "{host} was not yet asked about {subject}", "there is nothing to do: it will be"
 	case NotFound:
@@ -73,6 +73,13 @@ func (e *Error) words() (problem, advice string) {
 	default:
 		return "{host} gave no answer about {subject}", "check that {host} runs and can be reached from here"
 	}
+}
+
+func (e *Error) wordsOnSettings() (problem, advice string) {
+	if errors.Is(e.Err, errNotAllowed) {
+		return "images of {subject} are not allowed", "use an allowed repository, or have this one entered into config-registries"
+	}
+	return "{host} may not be asked about {subject}", "have what it takes entered for {host} into config-registries, or use another registry"
 }
 
 func (e *Error) wordsOnAccess() (problem, advice string) {

@@ -59,11 +59,14 @@ func (h Host) mayReach(address netip.Addr) bool {
 // shared is the address space of carriers' translators, which clouds use for cluster networks (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// special are further ranges that lead to no registry of the world (RFC 6890): this network, protocol assignments,
-// benchmarks, reserved ones.
+// special are further ranges that lead to no registry of the world (RFC 6890), or by way of a translator to one that is
+// none of it: this network, protocol assignments, 6to4 relays, benchmarks, reserved ones; IPv4-compatible addresses,
+// NAT64 of local use (RFC 8215), discards, Teredo and other protocol assignments, and site-local addresses.
 var special = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("fec0::/10"),
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.88.99.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("fec0::/10"),
 }
 
 func anyOf(prefixes []netip.Prefix, address netip.Addr) bool {

@@ -107,7 +107,7 @@ func ParseSettings(data map[string]string) (*Settings, error) {
 }
 
 // ReadSettings reads the same from a directory with a file for each key, as a mounted ConfigMap is. A directory that is
-// not there, or is empty, gives the fallback.
+// not there, or has no settings, gives the fallback.
 func ReadSettings(dir string, fallback *Settings) (*Settings, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -124,6 +124,7 @@ func ReadSettings(dir string, fallback *Settings) (*Settings, error) {
 		}
 		data[file.Name()] = string(content)
 	}
+	delete(data, exampleKey)
 	if len(data) == 0 {
 		return fallback, nil
 	}
@@ -376,9 +377,11 @@ func (s *Settings) Allows(repository name.Repository) error {
 	}
 	return &Error{
 		Reason: Blocked, Host: repository.RegistryStr(), Subject: repository.Name(),
-		Err: faultf(Blocked, "no pattern of allowed matches it"),
+		Err: errNotAllowed,
 	}
 }
+
+var errNotAllowed = faultf(Blocked, "no pattern of allowed matches it")
 
 // equal says whether two hosts are treated alike.
 func (h Host) equal(other Host) bool { return reflect.DeepEqual(h, other) }

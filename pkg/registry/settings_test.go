@@ -76,7 +76,7 @@ func TestWhatIsAllowed(t *testing.T) {
 	assert.Equal(t, Blocked, ReasonOf(err))
 	assert.Equal(t, "quay.io", blocked.Host)
 	assert.Equal(t, "quay.io/evil/os", blocked.Subject)
-	assert.ErrorContains(t, err, "quay.io may not be asked about quay.io/evil/os (no pattern of allowed matches it): ")
+	assert.ErrorContains(t, err, "images of quay.io/evil/os are not allowed (no pattern of allowed matches it): use an allowed repository")
 }
 
 func TestSettingsThatCannotBeRead(t *testing.T) {

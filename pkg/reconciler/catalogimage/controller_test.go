@@ -1,6 +1,7 @@
 package catalogimage
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,10 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	metadatafake "k8s.io/client-go/metadata/fake"
-	_ "knative.dev/pkg/client/injection/kube/client/fake"
+	kubeclient "knative.dev/pkg/client/injection/kube/client/fake"
 	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/configmap/informer"
 	"knative.dev/pkg/controller"
+	logtesting "knative.dev/pkg/logging/testing"
 	rtesting "knative.dev/pkg/reconciler/testing"
+	"knative.dev/pkg/system"
 	_ "knative.dev/pkg/system/testing"
 
 	fakeclient "imagecatalog.dev/catalog/pkg/client/injection/client/fake"
@@ -24,8 +28,9 @@ import (
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
-func defaultSettings() configmap.Watcher {
-	return configmap.NewStaticWatcher(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: registry.ConfigMapName}})
+// newWatcher is knative's over the fake API server in the context, not yet started.
+func newWatcher(ctx context.Context) configmap.Watcher {
+	return informer.NewInformedWatcher(kubeclient.Get(ctx), system.Namespace())
 }
 
 // newMetadata is a client that sees these secrets and service accounts.
@@ -38,7 +43,7 @@ func newMetadata(objects ...runtime.Object) *metadatafake.FakeMetadataClient {
 func newImpl(t *testing.T) *controller.Impl {
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t)
-	return NewController(registry.New(nil), newMetadata(), noop.Meter{})(ctx, defaultSettings())
+	return NewController(registry.New(nil), newMetadata(), noop.Meter{})(ctx, newWatcher(ctx))
 }
 
 // drained are the keys that wait in the queue, which takes no more.
@@ -57,7 +62,7 @@ func drained(impl *controller.Impl) []types.NamespacedName {
 
 func TestTheControllerWatchesTheEntries(t *testing.T) {
 	ctx, cancel, informers := rtesting.SetupFakeContextWithCancel(t)
-	impl := NewController(registry.New(nil), newMetadata(), noop.Meter{})(ctx, defaultSettings())
+	impl := NewController(registry.New(nil), newMetadata(), noop.Meter{})(ctx, newWatcher(ctx))
 	stopped, err := rtesting.RunAndSyncInformers(ctx, informers...)
 	require.NoError(t, err)
 	defer func() { cancel(); stopped() }()
@@ -69,4 +74,31 @@ func TestTheControllerWatchesTheEntries(t *testing.T) {
 	known, err := catalogimage.Get(ctx).Lister().CatalogImages("radar").Get("autosd")
 	require.NoError(t, err)
 	assert.Equal(t, reference, known.Spec.Image)
+}
+
+// Settings that change take effect, and have those asked about again that wait for an answer. What cannot be read changes
+// nothing: neither does it open what was closed.
+func TestSettingsAreFollowed(t *testing.T) {
+	client, configured := registry.New(nil), 0
+	observe := configure(logtesting.TestContextWithLogger(t), client, func() { configured++ })
+	private := func() bool { return client.Settings().Host("10.0.0.1").PrivateAddresses }
+
+	open := noSettings()
+	open.Data = map[string]string{"hosts": "10.0.0.1: {privateAddresses: true}"}
+	observe(&open)
+	assert.True(t, private())
+	assert.Equal(t, 1, configured)
+
+	broken, binary := noSettings(), noSettings()
+	broken.Data = map[string]string{"hosts": "10.0.0.1: {privateAddresses: perhaps}"}
+	binary.BinaryData = map[string][]byte{"allowed": {0xff}}
+	for _, unreadable := range []corev1.ConfigMap{broken, binary} {
+		observe(&unreadable)
+		assert.True(t, private(), "what held before is kept")
+		assert.Equal(t, 1, configured)
+	}
+	none := noSettings()
+	observe(&none)
+	assert.False(t, private())
+	assert.Equal(t, 2, configured)
 }
