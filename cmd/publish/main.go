@@ -10,12 +10,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"imagecatalog.dev/catalog/pkg/apiserver"
 	"imagecatalog.dev/catalog/pkg/param"
+	"imagecatalog.dev/catalog/pkg/pod"
 	"imagecatalog.dev/catalog/pkg/publish"
-	"imagecatalog.dev/catalog/pkg/registry"
 	"imagecatalog.dev/catalog/pkg/result"
 )
 
@@ -40,13 +38,17 @@ func run(ctx context.Context, args []string) error {
 	} else if err != nil {
 		return err
 	}
+	client, err := pod.Client(options.Registries)
+	if err != nil {
+		return err
+	}
 	clients, err := apiserver.Connect()
 	if err != nil {
 		return err
 	}
 	publisher := publish.Publisher{
-		Registry: registry.New(registry.ForPods()),
-		Keychain: authn.DefaultKeychain,
+		Registry: client,
+		Keychain: pod.Keychain(),
 		Entries:  clients.ImagecatalogV1alpha1().CatalogImages(options.Namespace),
 		Log:      os.Stdout,
 	}

@@ -11,11 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"imagecatalog.dev/catalog/pkg/apiserver"
 	"imagecatalog.dev/catalog/pkg/param"
-	"imagecatalog.dev/catalog/pkg/registry"
+	"imagecatalog.dev/catalog/pkg/pod"
 	"imagecatalog.dev/catalog/pkg/result"
 	"imagecatalog.dev/catalog/pkg/verify"
 )
@@ -50,7 +48,11 @@ func judge(ctx context.Context, options verify.Options, badParams error) verify.
 	if badParams != nil {
 		return verify.Refuse(badParams)
 	}
-	verifier := verify.Verifier{Registry: registry.New(registry.ForPods()), Keychain: authn.DefaultKeychain, Entries: entries, Log: os.Stdout}
+	client, err := pod.Client(options.Registries)
+	if err != nil {
+		return verify.Refuse(err)
+	}
+	verifier := verify.Verifier{Registry: client, Keychain: pod.Keychain(), Entries: entries, Log: os.Stdout}
 	return verifier.Verify(ctx, options)
 }
 

@@ -37,6 +37,8 @@ type Options struct {
 	BuildMode     string
 	ExportFormat  string
 
+	Registries string // directory with the settings for registries; empty for none
+
 	WaitFor apis.ConditionType // empty: do not wait
 	Timeout time.Duration      // of everything, waiting included
 	DryRun  bool
@@ -57,6 +59,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.Func("bootc", "whether the image is a bootable container: true or false; default as the image says", o.setBootc)
 	fs.StringVar(&o.BuildMode, "build-mode", "", "mode of the image builder, such as image or bootc")
 	fs.StringVar(&o.ExportFormat, "export-format", "", "format of the disk image, such as qcow2")
+	fs.StringVar(&o.Registries, "registries", "", "directory with the settings for registries, as config-registries is mounted; default HTTPS only, private addresses too")
 	fs.Func("wait-for", "condition of the entry to wait for: Resolved or Ready; default none", o.setWaitFor)
 	fs.DurationVar(&o.Timeout, "timeout", DefaultTimeout, "how long publishing may take, waiting included")
 	fs.BoolVar(&o.DryRun, "dry-run", false, "let the catalog judge the entry without keeping it")

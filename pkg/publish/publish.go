@@ -70,10 +70,15 @@ func (p *Publisher) state(ctx context.Context, options Options) (v1alpha1.Catalo
 func (p *Publisher) logf(format string, args ...any) { _, _ = fmt.Fprintf(p.Log, format, args...) }
 
 func registryFailure(err error) error {
-	if registry.ReasonOf(err).Definite() {
-		return refused(fmt.Errorf("looking the image up: %w", err), "Nothing was published.")
+	cause := fmt.Errorf("looking the image up: %w", err)
+	switch reason := registry.ReasonOf(err); {
+	case reason.Definite():
+		return refused(cause, "Nothing was published.")
+	case reason == registry.Blocked:
+		return undecided(cause, "Nothing was published; run the task again when the ConfigMap of REGISTRIES lets it ask.")
+	default:
+		return undecided(cause, "Nothing was published; run the task again when the registry answers.")
 	}
-	return undecided(fmt.Errorf("looking the image up: %w", err), "Nothing was published; run the task again when the registry answers.")
 }
 
 // enter writes the entry and, where asked for, waits for its condition.

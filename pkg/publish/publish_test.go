@@ -316,6 +316,15 @@ func TestPublishWithTheRegistryDown(t *testing.T) {
 	assert.Zero(t, w.writes())
 }
 
+func TestPublishWhatTheSettingsBlock(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.publish("--image-url=10.0.0.7:5000/acme/autosd:1")
+	assert.Equal(t, publish.ExitUndecided, publish.ExitCode(err))
+	assert.ErrorContains(t, err, "have 10.0.0.7:5000 entered into config-registries")
+	assert.ErrorContains(t, err, "run the task again when the ConfigMap of REGISTRIES lets it ask")
+	assert.Zero(t, w.writes())
+}
+
 // status lets the controller of the fake world judge the entry when it is read for the n-th time.
 func (w *world) status(reads int, mark func(*v1alpha1.CatalogImage)) {
 	w.react("create", func(action clienttesting.Action) (bool, runtime.Object, error) {

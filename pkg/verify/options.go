@@ -18,6 +18,8 @@ type Options struct {
 	Name      string
 	Namespace string // of the entry Name
 
+	Registries string // directory with the settings for registries; empty for none
+
 	Platforms param.List
 	Content   bool
 	Strict    bool
@@ -29,6 +31,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.ImageDigest, "image-digest", "", "digest that the image must have; default that in the image URL, if any")
 	fs.StringVar(&o.Name, "name", "", "entry of the catalog that names the image, instead of an image URL")
 	fs.StringVar(&o.Namespace, "namespace", "", "namespace of the entry")
+	fs.StringVar(&o.Registries, "registries", "", "directory with the settings for registries, as config-registries is mounted; default HTTPS only, private addresses too")
 	fs.BoolVar(&o.Content, "content", false, "fetch and hash every blob: true or false")
 	fs.BoolVar(&o.Strict, "strict", true, "exit with 1 when the image is not verified: true or false")
 	fs.Var(&o.Platforms, "platforms", "platforms that the image must have, such as linux/arm64 or linux/arm/v7")

@@ -242,6 +242,15 @@ func TestUndecided(t *testing.T) {
 	assert.Contains(t, b.result("TEST_OUTPUT"), `"result":"ERROR"`)
 }
 
+func TestUndecidedWhenTheSettingsBlock(t *testing.T) {
+	b := newBench(t)
+	verdict := b.verify(verify.Options{ImageURL: "10.0.0.7:5000/acme/os:1"})
+	assert.Equal(t, verify.Undecided, verdict.Outcome)
+	assert.Equal(t, 2, verdict.ExitCode(false), "no answer never opens the gate")
+	assert.Equal(t, "Blocked", b.result("REASON"))
+	assert.Contains(t, verdict.Message, "have 10.0.0.7:5000 entered into config-registries")
+}
+
 func TestContent(t *testing.T) {
 	b := newBench(t)
 	digest := b.push(arm64, amd64)

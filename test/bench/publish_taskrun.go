@@ -31,8 +31,9 @@ const (
 // entry, then as one that is there already.
 //
 // The empty TaskRun is one of a Task made from the installed catalog-publish: the same single step with the same image,
-// security context and resources, whose command is asked for its usage and ends. So both runs schedule the same pod,
-// pull nothing and start the same binary; a smaller image would make the comparison one of images.
+// security context and resources, whose command is asked for its usage and ends. So both runs schedule the same pod
+// but for the settings that publishing has mounted, pull nothing and start the same binary; a smaller image would make
+// the comparison one of images.
 type publishTaskRuns struct {
 	*cluster
 	rounds    int
@@ -79,7 +80,7 @@ func (p *publishTaskRuns) emptyTask() string { return "bench-empty-" + p.id }
 // emptied is a Task with the same step that does nothing.
 func emptied(task *pipelinev1.Task, name string) *pipelinev1.Task {
 	step := task.Spec.Steps[0].DeepCopy()
-	step.Args, step.Env = []string{"--help"}, nil
+	step.Args, step.Env, step.VolumeMounts = []string{"--help"}, nil, nil
 	return &pipelinev1.Task{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{benchLabel: ""}},
 		Spec:       pipelinev1.TaskSpec{Steps: []pipelinev1.Step{*step}},

@@ -22,8 +22,10 @@ func TestTheEmptyTaskDiffersInItsWorkOnly(t *testing.T) {
 	assert.Empty(t, empty.Spec.Results)
 	step := empty.Spec.Steps[0]
 	assert.Equal(t, []string{"--help"}, step.Args)
-	step.Args, step.Env = task.Spec.Steps[0].Args, task.Spec.Steps[0].Env
-	assert.Equal(t, task.Spec.Steps[0], step, "same image, command, resources and security context")
+	assert.Empty(t, step.VolumeMounts, "the Task has no volumes")
+	original := task.Spec.Steps[0]
+	step.Args, step.Env, step.VolumeMounts = original.Args, original.Env, original.VolumeMounts
+	assert.Equal(t, original, step, "same image, command, resources and security context")
 }
 
 func TestWithoutAClusterItSaysWhatIsMissing(t *testing.T) {

@@ -96,6 +96,8 @@ func newObject(kind metav1.TypeMeta) (any, error) {
 		return &pipelinev1.Pipeline{}, nil
 	case "tekton.dev/v1 PipelineRun":
 		return &pipelinev1.PipelineRun{}, nil
+	case "v1 ConfigMap":
+		return &corev1.ConfigMap{}, nil
 	case "v1 ServiceAccount":
 		return &corev1.ServiceAccount{}, nil
 	case "rbac.authorization.k8s.io/v1 RoleBinding":

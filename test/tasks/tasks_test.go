@@ -22,6 +22,7 @@ import (
 	"imagecatalog.dev/catalog/pkg/assemble"
 	"imagecatalog.dev/catalog/pkg/param"
 	"imagecatalog.dev/catalog/pkg/publish"
+	"imagecatalog.dev/catalog/pkg/registry"
 	"imagecatalog.dev/catalog/pkg/verify"
 )
 
@@ -143,7 +144,7 @@ func TestTaskArgs(t *testing.T) {
 			if isList {
 				lists = append(lists, "--"+flagName+" $(params."+p.Name+"[*])")
 			} else {
-				scalars = append(scalars, "--"+flagName+"=$(params."+p.Name+")")
+				scalars = append(scalars, "--"+flagName+"="+mountPath(task, p.Name)+"$(params."+p.Name+")")
 			}
 		}
 		args := task.Spec.Steps[0].Args
@@ -158,6 +159,43 @@ func TestTaskArgs(t *testing.T) {
 			assert.True(t, slices.ContainsFunc(task.Spec.Params, func(p pipelinev1.ParamSpec) bool { return p.Name == param.Name(f.Name) }),
 				"the Task has no param for the flag %s", f.Name)
 		})
+	})
+}
+
+// mountPath is where the volume is mounted that the param names; empty for params that name none.
+func mountPath(task *pipelinev1.Task, paramName string) string {
+	named := "$(params." + paramName + ")"
+	for _, volume := range task.Spec.Volumes {
+		if volume.ConfigMap == nil || volume.ConfigMap.Name != named {
+			continue
+		}
+		for _, mount := range task.Spec.Steps[0].VolumeMounts {
+			if mount.Name == volume.Name {
+				return strings.TrimSuffix(mount.MountPath, named)
+			}
+		}
+	}
+	return ""
+}
+
+// A ConfigMap that is not there keeps no run from starting, and what is there is only read.
+func TestTaskVolumes(t *testing.T) {
+	eachTask(t, func(t *testing.T, task *pipelinev1.Task, _ string) {
+		require.Len(t, task.Spec.Steps[0].VolumeMounts, len(task.Spec.Volumes))
+		for i, volume := range task.Spec.Volumes {
+			mount := task.Spec.Steps[0].VolumeMounts[i]
+			assert.Equal(t, volume.Name, mount.Name)
+			assert.True(t, mount.ReadOnly, mount.Name)
+			assert.Equal(t, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+				LocalObjectReference: corev1.LocalObjectReference{Name: "$(params.REGISTRIES)"}, Optional: ptr(true),
+			}}, volume.VolumeSource, volume.Name)
+		}
+		for _, p := range task.Spec.Params {
+			if p.Name == "REGISTRIES" {
+				assert.NotEmpty(t, mountPath(task, p.Name), "it is mounted")
+				assert.Equal(t, registry.ConfigMapName, p.Default.StringVal)
+			}
+		}
 	})
 }
 
@@ -249,6 +287,16 @@ func TestTaskSamples(t *testing.T) {
 		require.NotNil(t, run.Spec.TaskRef, path)
 		require.Contains(t, tasks, run.Spec.TaskRef.Name, path)
 		assertParams(t, path, tasks[run.Spec.TaskRef.Name].Spec.Params, run.Spec.Params)
+	}
+}
+
+func TestSettingsSamples(t *testing.T) {
+	configs := all[*corev1.ConfigMap](load(t, "tasks/*/*/samples/*.yaml"))
+	require.NotEmpty(t, configs)
+	for path, config := range configs {
+		assert.Equal(t, registry.ConfigMapName, config.Name, path)
+		_, err := registry.ParseSettings(config.Data)
+		assert.NoError(t, err, path)
 	}
 }
 
