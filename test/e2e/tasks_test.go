@@ -3,21 +3,17 @@
 package e2e
 
 import (
-	"io"
-	"log"
-	"net"
-	"net/http"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	pipelinev1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -27,6 +23,7 @@ const taskTimeout = 2 * time.Minute
 type outcome struct {
 	exitCode int32
 	results  map[string]string
+	log      string
 }
 
 // runTask runs a Task of the demonstration namespace under its pipeline's service account.
@@ -53,7 +50,10 @@ func runTask(t *testing.T, task string, params map[string]string) outcome {
 	require.Len(t, run.Status.Steps, 1, "%+v", run.Status.Conditions)
 	require.NotNil(t, run.Status.Steps[0].Terminated, "%+v", run.Status.Conditions)
 
-	ended := outcome{exitCode: run.Status.Steps[0].Terminated.ExitCode, results: map[string]string{}}
+	step := run.Status.Steps[0]
+	log, err := kube.CoreV1().Pods(demoNamespace).GetLogs(run.Status.PodName, &corev1.PodLogOptions{Container: step.Container}).DoRaw(t.Context())
+	require.NoError(t, err)
+	ended := outcome{exitCode: step.Terminated.ExitCode, results: map[string]string{}, log: string(log)}
 	for _, result := range run.Status.Results {
 		ended.results[result.Name] = result.Value.StringVal
 	}
@@ -114,18 +114,14 @@ func TestVerifyFailsWhenATagMovedUnderItsPin(t *testing.T) {
 }
 
 func TestVerifyIsUndecidedWhenTheRegistryIsStopped(t *testing.T) {
-	host, _, err := net.SplitHostPort(os.Getenv("REGISTRY"))
-	require.NoError(t, err)
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	require.NoError(t, err)
-	server := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	go func() { _ = server.Serve(listener) }()
-	image := listener.Addr().String() + "/e2e/away:1"
+	host, server := startRegistry(t)
+	image := host + "/e2e/away:1"
 	push(t, image)
-	require.Zero(t, runTask(t, "catalog-verify", map[string]string{"IMAGE_URL": image}).exitCode, "while the registry runs")
+	params := map[string]string{"IMAGE_URL": image, "REGISTRIES": settingsForTasks(t, host+": {plainHTTP: true, privateAddresses: true}")}
+	require.Zero(t, runTask(t, "catalog-verify", params).exitCode, "while the registry runs")
 
 	require.NoError(t, server.Close())
-	undecided := runTask(t, "catalog-verify", map[string]string{"IMAGE_URL": image})
+	undecided := runTask(t, "catalog-verify", params)
 	assert.EqualValues(t, 2, undecided.exitCode)
 	assert.Equal(t, "false", undecided.results["VERIFIED"])
 	assert.Equal(t, "RegistryUnavailable", undecided.results["REASON"])

@@ -169,17 +169,15 @@ func TestAnUpgradeKeepsEntries(t *testing.T) {
 
 	assert.Equal(t, before, keptOf(t, namespace, len(before)))
 	assertInstalled(t, dir)
+	t.Run("a private registry needs a setting", func(t *testing.T) {
+		registry := os.Getenv("REGISTRY")
+		fresh := createBlocked(t, namespace, registry)
+		allowRegistry(t, registry)
+		awaitReady(t, namespace, fresh.Name)
+	})
 	t.Run("old entries can be changed", func(t *testing.T) { changeOldEntries(t, namespace) })
 	t.Run("entries that are admitted no more live on", func(t *testing.T) { assertAlive(t, namespace, outgrown) })
 	t.Run("old claims are honoured", func(t *testing.T) { duplicateOldEntries(t, namespace) })
-	t.Run("new entries become ready", func(t *testing.T) {
-		image := push(t, os.Getenv("REGISTRY")+"/e2e/upgrade:new")
-		fresh := entry(namespace, 1)
-		fresh.Spec.Image = image.String()
-		_, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).Create(t.Context(), fresh, metav1.CreateOptions{})
-		require.NoError(t, err)
-		awaitReady(t, namespace, fresh.Name)
-	})
 }
 
 // outgrown are specs that earlier schemas admitted, by the name of the entry.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	corev1 "k8s.io/api/core/v1"
+
+	"imagecatalog.dev/catalog/pkg/registry"
 )
 
 // site is where the product is installed.
@@ -43,15 +47,15 @@ func inspect(ctx context.Context) (site, error) {
 	if len(lacks) == 0 {
 		lacks = append(inspectCluster(ctx), inspectRepository(repository)...)
 	}
+	current := os.Getenv("CLUSTER") == "current"
+	if len(lacks) == 0 && current {
+		lacks = inspectSettings(ctx, repository)
+	}
 	if len(lacks) > 0 {
 		return site{}, errors.New("missing: " + strings.Join(lacks, "; "))
 	}
 	cache, err := cacheDir()
-	return site{
-		repository: strings.TrimSuffix(repository, "/"),
-		cache:      cache,
-		current:    os.Getenv("CLUSTER") == "current",
-	}, err
+	return site{repository: strings.TrimSuffix(repository, "/"), cache: cache, current: current}, err
 }
 
 func inspectCluster(ctx context.Context) (lacks []string) {
@@ -74,6 +78,30 @@ func inspectRepository(repository string) (lacks []string) {
 	}
 	if err := remote.CheckPushPermission(ref, authn.DefaultKeychain, http.DefaultTransport); err != nil {
 		return []string{fmt.Sprintf("the right to push to KO_DOCKER_REPO (%v)", err)}
+	}
+	return nil
+}
+
+// inspectSettings asks about the repository as the catalog will, by the settings that it has or would have.
+func inspectSettings(ctx context.Context, repository string) (lacks []string) {
+	out, err := output(ctx, "kubectl", "get", "configmaps", registry.ConfigMapName, "--namespace", systemNamespace, "--ignore-not-found", "--output", "json")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var config corev1.ConfigMap
+	if len(out) > 0 {
+		err = json.Unmarshal(out, &config)
+	}
+	settings, unreadable := registry.ParseSettings(config.Data)
+	if err := errors.Join(err, unreadable); err != nil {
+		return []string{fmt.Sprintf("settings in %s that can be read (%v)", registry.ConfigMapName, err)}
+	}
+	ref, err := name.ParseReference(repository + "/controller")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if _, err := registry.New(settings).Head(ctx, ref, authn.DefaultKeychain); registry.ReasonOf(err) == registry.Blocked {
+		return []string{fmt.Sprintf("a KO_DOCKER_REPO that the catalog may ask (%v)", err)}
 	}
 	return nil
 }

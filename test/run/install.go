@@ -19,13 +19,21 @@ const (
 //go:embed demo.yaml
 var demoManifests []byte
 
+// The settings for the embedded cluster's registry.
+//
+//go:embed registries.yaml
+var registriesManifest []byte
+
 // An entry that no catalog may accept.
 //
 //go:embed refused.yaml
 var refusedManifest []byte
 
-func installCatalog(ctx context.Context, _ site) error {
+func installCatalog(ctx context.Context, s site) error {
 	if err := applyBuilt(ctx, "config"); err != nil {
+		return err
+	}
+	if err := s.configureRegistries(ctx, systemNamespace); err != nil {
 		return err
 	}
 	for _, deployment := range []string{"webhook", "controller", "query"} {
@@ -55,8 +63,21 @@ func waitUntilRefusing(ctx context.Context) error {
 	}
 }
 
-func installTasks(ctx context.Context, _ site) error {
+// configureRegistries lets the embedded registry be asked from a namespace: by the catalog, or by the Tasks. On a cluster
+// of the reader's own the settings are the reader's to make. The field manager is another than that of the installation,
+// which would otherwise take the settings away each time it is applied.
+func (s site) configureRegistries(ctx context.Context, namespace string) error {
+	if s.current {
+		return nil
+	}
+	return apply(ctx, registriesManifest, "--namespace", namespace, "--field-manager", "make-run")
+}
+
+func installTasks(ctx context.Context, s site) error {
 	if err := apply(ctx, demoManifests); err != nil {
+		return err
+	}
+	if err := s.configureRegistries(ctx, demoNamespace); err != nil {
 		return err
 	}
 	tasks, err := filepath.Glob("tasks/*/*/*.yaml")
