@@ -34,6 +34,8 @@ type Plane struct {
 	Webhooks   []*Process
 	Balancer   *Balancer
 	Controller *Process
+	// Standby is a second replica of the controller.
+	Standby *Process
 	// Query is the query server, at QueryAddress (host:port).
 	Query        *Process
 	QueryAddress string
@@ -45,7 +47,7 @@ type Plane struct {
 }
 
 // Start builds the catalog from the repository that the working directory is in, installs it into the control plane of
-// a kubeconfig file, and starts so many replicas of the webhook. It returns when a bad entry is refused. The controller
+// a kubeconfig file, and starts so many replicas of the webhook. It returns when a bad entry is refused. The controllers
 // and the query server are there to be started. Whoever starts a plane closes it.
 //
 // One replica alone has no balancer before it, as one who measures wants it: a cluster balances in the kernel, where it
@@ -149,6 +151,9 @@ func (p *Plane) prepare(ctx context.Context, webhooks int) error {
 	if p.Controller, err = p.newProcess("controller", "controller-0"); err != nil {
 		return err
 	}
+	if p.Standby, err = p.newProcess("controller", "controller-1"); err != nil {
+		return err
+	}
 	if err := p.prepareQuery(); err != nil {
 		return err
 	}
@@ -199,7 +204,7 @@ func (p *Plane) prepareQuery() error {
 // not wait for them. The logs are kept when asked for, and the error says where.
 func (p *Plane) Close(keepLogs bool) error {
 	var errs []error
-	for _, process := range append(p.Webhooks, p.Controller, p.Query) {
+	for _, process := range append(p.Webhooks, p.Controller, p.Standby, p.Query) {
 		if process != nil && process.Running() {
 			errs = append(errs, process.Stop())
 		}

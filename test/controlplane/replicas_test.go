@@ -1,0 +1,97 @@
+//go:build controlplane
+
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+)
+
+// The leader is killed in the midst of its work: another replica goes on, nothing is lost, and nothing is told twice.
+func TestTheLeaderIsKilledWhileEntriesAreBeingPublished(t *testing.T) {
+	const count = 300
+	ref, _ := pushed(t)
+	image, err := remote.Image(ref)
+	require.NoError(t, err)
+	namespace := newNamespace(t)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
+	require.NoError(t, installed.Standby.Start(t.Context()))
+	t.Cleanup(func() { assert.NoError(t, installed.Standby.Stop()) })
+
+	for n := range count {
+		tag := ref.Context().Tag(fmt.Sprint(n))
+		require.NoError(t, remote.Tag(tag, image))
+		_, err := entries.Create(t.Context(), newEntry(fmt.Sprintf("autosd-%d", n), tag.Name()), metav1.CreateOptions{})
+		require.NoError(t, err)
+		if n == count/2 {
+			require.NoError(t, installed.Controller.Kill())
+		}
+	}
+	t.Cleanup(func() { assert.NoError(t, installed.Controller.Start(context.WithoutCancel(t.Context()))) })
+
+	require.Eventually(t, func() bool { return countPhase(t, namespace, v1alpha1.PhaseAvailable) == count }, 90*time.Second, time.Second)
+	told := map[string]int32{}
+	events, err := kube.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	for _, event := range events.Items {
+		told[event.InvolvedObject.Name+" "+event.Reason] += max(event.Count, 1)
+	}
+	for what, times := range told {
+		assert.EqualValues(t, 1, times, what)
+	}
+}
+
+func countPhase(t *testing.T, namespace string, phase v1alpha1.Phase) int {
+	t.Helper()
+	list, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	found := 0
+	for i := range list.Items {
+		if list.Items[i].Status.Phase == phase {
+			found++
+		}
+	}
+	return found
+}
+
+// A registry that is away for a while hides and loses no entry: each keeps its verdict, says why it is not fresh, and is
+// fresh again without anybody's doing.
+func TestEntriesThroughAnOutage(t *testing.T) {
+	const count = 200
+	registry := newOutage(t)
+	ref := registry.ref
+	image, err := remote.Image(ref)
+	require.NoError(t, err)
+	namespace := newNamespace(t)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
+	for n := range count {
+		tag := ref.Context().Tag(fmt.Sprint(n))
+		require.NoError(t, remote.Tag(tag, image))
+		_, err := entries.Create(t.Context(), newEntry(fmt.Sprintf("autosd-%d", n), tag.Name()), metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return countPhase(t, namespace, v1alpha1.PhaseAvailable) == count }, 90*time.Second, time.Second)
+
+	registry.away.Store(true)
+	requests := registry.requests.Load()
+	askAll(t, namespace)
+	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionFalse) == count }, 90*time.Second, time.Second)
+	assert.Equal(t, count, countPhase(t, namespace, v1alpha1.PhaseAvailable), "nothing is hidden")
+	assert.Less(t, registry.requests.Load()-requests, int64(count), "nor is the registry asked about each in vain")
+	assert.InDelta(t, 1, scrape(t).sum(t, "imagecatalog_registry_away", ref.Context().RegistryStr()), 0)
+
+	registry.away.Store(false)
+	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionTrue) == count }, 3*time.Minute, time.Second)
+	assert.Equal(t, count, countPhase(t, namespace, v1alpha1.PhaseAvailable))
+	assert.InDelta(t, 0, scrape(t).sum(t, "imagecatalog_registry_away", ref.Context().RegistryStr()), 0)
+}
