@@ -141,9 +141,7 @@ func (a *announcing) Reconcile(ctx context.Context, key string) error {
 		return err // the status was not stored: it comes again, and so do its notes
 	}
 	for _, n := range page.notes {
-		if n.reason == eventDrift {
-			a.metrics.drifted(ctx, hostOf(n.entry))
-		}
+		a.metrics.announced(ctx, n.reason, hostOf(n.entry))
 		n.recorder.Event(n.entry, n.kind, n.reason, n.message)
 		logging.FromContext(ctx).Infow("audit", "action", n.reason, "entry", key, "image", n.entry.Status.Image, "digest", n.entry.Status.Digest,
 			"creator", n.entry.PublishedBy(), "lastModifier", n.entry.Annotations[v1alpha1.LastModifierAnnotation], "outcome", n.message)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric/noop"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
 	events "k8s.io/client-go/tools/record"
@@ -41,7 +42,9 @@ func TestNotesAreAnnouncedWithTheirStatus(t *testing.T) {
 		"not stored, and due":      {controller.NewRequeueAfter(interval), foreign, 0},
 	} {
 		recorder, notes := events.NewFakeRecorder(10), &journal{}
-		a := &announcing{journal: notes, generated: reconciling{end: func(ctx context.Context) error {
+		counted, err := newMetrics(noop.Meter{})
+		require.NoError(t, err)
+		a := &announcing{journal: notes, metrics: counted, generated: reconciling{end: func(ctx context.Context) error {
 			ctx = controller.WithEventRecorder(ctx, recorder)
 			notes.add(ctx, entry(), corev1.EventTypeNormal, eventRecovered, "it is back")
 			notes.end(entry(), test.event)

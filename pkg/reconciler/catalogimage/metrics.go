@@ -19,13 +19,13 @@ import (
 // metrics count what the controller does. No label is an image's: what users and registries name without bound, hosts,
 // is bounded here.
 type metrics struct {
-	checks metric.Float64Histogram
-	drift  metric.Int64Counter
-	hosts  hostLabels
+	checks         metric.Float64Histogram
+	drift, deleted metric.Int64Counter
+	hosts          hostLabels
 }
 
 // newMetrics makes the histogram imagecatalog.check.duration in seconds, whose count is that of the checks, and the
-// counter imagecatalog.drift.
+// counters imagecatalog.drift and imagecatalog.deleted.
 func newMetrics(meter metric.Meter) (*metrics, error) {
 	checks, err := meter.Float64Histogram("imagecatalog.check.duration",
 		metric.WithDescription("Duration of checks by registry and outcome: Resolved, or the reason why not"),
@@ -40,15 +40,36 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the counter of drift: %w", err)
 	}
-	return &metrics{checks: checks, drift: drift}, nil
+	deleted, err := meter.Int64Counter("imagecatalog.deleted",
+		metric.WithDescription("Images that were found deleted, by registry"),
+		metric.WithUnit("{image}"))
+	if err != nil {
+		return nil, fmt.Errorf("making the counter of deleted images: %w", err)
+	}
+	return &metrics{checks: checks, drift: drift, deleted: deleted}, nil
 }
 
+// checked counts a check. The counters of its registry begin with it, at zero: Prometheus sees no increase in a series that
+// begins with one.
 func (m *metrics) checked(ctx context.Context, host, outcome string, took time.Duration) {
-	m.checks.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("registry", m.hosts.label(host)), attribute.String("outcome", outcome)))
+	of := m.of(host)
+	m.checks.Record(ctx, took.Seconds(), of, metric.WithAttributes(attribute.String("outcome", outcome)))
+	m.drift.Add(ctx, 0, of)
+	m.deleted.Add(ctx, 0, of)
 }
 
-func (m *metrics) drifted(ctx context.Context, host string) {
-	m.drift.Add(ctx, 1, metric.WithAttributes(attribute.String("registry", m.hosts.label(host))))
+// announced counts what was announced of an image.
+func (m *metrics) announced(ctx context.Context, reason, host string) {
+	switch reason {
+	case eventDrift:
+		m.drift.Add(ctx, 1, m.of(host))
+	case eventImageDeleted:
+		m.deleted.Add(ctx, 1, m.of(host))
+	}
+}
+
+func (m *metrics) of(host string) metric.MeasurementOption {
+	return metric.WithAttributes(attribute.String("registry", m.hosts.label(host)))
 }
 
 // mostHosts is how many registries have a label of their own; the rest share one.

@@ -68,6 +68,9 @@ func TestMetricsOfWhatIsDone(t *testing.T) {
 		_ = a.Reconcile(ctx, key) // which asks to be called again
 	}
 	reconcile(entry(), nil)
+	begun := collected(t, reader)
+	assert.Contains(t, begun, "imagecatalog.drift{registry=quay.io}", "at zero")
+	assert.Contains(t, begun, "imagecatalog.deleted{registry=quay.io}")
 	reconcile(available(2*interval), nil)
 	reconcile(available(2*interval, describedSingle(digestB)), nil)
 	reconcile(available(2*interval), answer(registry.Throttled))
@@ -80,6 +83,7 @@ func TestMetricsOfWhatIsDone(t *testing.T) {
 		"imagecatalog.check.duration{outcome=Throttled,registry=quay.io}":    1,
 		"imagecatalog.check.duration{outcome=ImageDeleted,registry=quay.io}": 1,
 		"imagecatalog.drift{registry=quay.io}":                               1,
+		"imagecatalog.deleted{registry=quay.io}":                             1,
 	}, collected(t, reader))
 }
 
