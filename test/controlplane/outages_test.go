@@ -23,11 +23,11 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
 
-// outageRegistry is a registry with one image that can be away, and counts.
+// outageRegistry is a registry with one image that can be away, or throttle, and counts.
 type outageRegistry struct {
-	ref      name.Reference
-	away     atomic.Bool
-	requests atomic.Int64
+	ref             name.Reference
+	away, throttles atomic.Bool
+	requests        atomic.Int64
 }
 
 func newOutage(t *testing.T) *outageRegistry {
@@ -36,11 +36,15 @@ func newOutage(t *testing.T) *outageRegistry {
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.requests.Add(1)
-		if o.away.Load() {
+		switch {
+		case o.away.Load():
 			w.WriteHeader(http.StatusServiceUnavailable)
-			return
+		case o.throttles.Load():
+			w.Header().Set("Retry-After", "20")
+			w.WriteHeader(http.StatusTooManyRequests)
+		default:
+			inner.ServeHTTP(w, r)
 		}
-		inner.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
 	var err error
