@@ -59,20 +59,26 @@ func Ensure(ctx context.Context, log *progress.Log, needs []Need) error {
 	return log.Step("installed Debian's "+strings.Join(packages, ", "), func() error { return install(ctx, packages) })
 }
 
-// install refreshes the package lists first only when it must.
 func install(ctx context.Context, packages []string) error {
 	arguments := append([]string{"install", "-qq", "-y", "--no-install-recommends"}, packages...)
-	if aptGet(ctx, arguments...) == nil {
-		return nil
-	}
-	if err := aptGet(ctx, "update", "-qq"); err != nil {
-		return err
-	}
-	return aptGet(ctx, arguments...)
+	return refreshing(ctx, func() error { return aptGet(ctx, "", arguments...) })
 }
 
-func aptGet(ctx context.Context, arguments ...string) error {
+// refreshing does what needs package lists, once more with new ones if it must.
+func refreshing(ctx context.Context, do func() error) error {
+	if do() == nil {
+		return nil
+	}
+	if err := aptGet(ctx, "", "update", "-qq"); err != nil {
+		return err
+	}
+	return do()
+}
+
+// aptGet runs in the folder, which is where it downloads to.
+func aptGet(ctx context.Context, dir string, arguments ...string) error {
 	command := exec.CommandContext(ctx, "apt-get", arguments...)
+	command.Dir = dir
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("apt-get %s: %w\n%s", strings.Join(arguments, " "), err, output)
