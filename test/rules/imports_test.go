@@ -32,7 +32,7 @@ var floors = []struct {
 	{"one question each: is it signed, is it claimed, where is the cluster, what is in the pod", []string{"pkg/signature", "pkg/claim", "pkg/apiserver", "pkg/pod"}},
 	{"judges over them", []string{"pkg/policy", "pkg/source"}},
 	{"flows, from a request or an event to its outcome", []string{"pkg/reconciler/*", "pkg/admission", "pkg/certificate", "pkg/query", "pkg/publish", "pkg/verify", "pkg/assemble"}},
-	{"the catalog as processes, for more than one tier of tests", []string{"test/plane"}},
+	{"what tiers of tests stand on: the catalog as processes, registries with faults", []string{"test/plane", "test/faults"}},
 	{"binaries and tests, which wire", []string{"cmd/*", "test/*"}},
 }
 
@@ -46,7 +46,7 @@ type goPackage struct {
 // modulePackages are all packages of the module, those behind the build tags of the test tiers included.
 func modulePackages(t *testing.T) []goPackage {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "go", "list", "-tags=controlplane,e2e",
+	list := exec.CommandContext(t.Context(), "go", "list", "-tags=controlplane,e2e,registries",
 		"-json=ImportPath,Imports,TestImports,XTestImports,Deps", "./...")
 	list.Dir = repositoryRoot
 	var complaints strings.Builder
