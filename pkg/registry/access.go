@@ -69,6 +69,7 @@ func (c *Client) accessBy(ctx context.Context, s *session, next http.RoundTrippe
 	if strings.EqualFold(challenge.Scheme, "bearer") {
 		scope = s.repository.RepositoryStr()
 		if token, err = c.token(ctx, s, challenge, keeper); err != nil {
+			c.host(s.account.authority, false).challenge.Store(nil) // the registry may name another token server by now
 			return nil, "", handshakeFault(err)
 		}
 	}
