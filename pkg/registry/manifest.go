@@ -3,8 +3,10 @@ package registry
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -133,10 +135,10 @@ func (s *session) path(kind, identifier string) string {
 }
 
 // ask sends a request to the registry. When the way in that an earlier session found is closed, it looks for another
-// one, once: registries forget tokens, and change how they are authenticated to.
+// one, once: registries forget tokens, and change how they are authenticated to, and by which token server.
 func (s *session) ask(ctx context.Context, method, target string) (*http.Response, error) {
 	response, err := s.send(ctx, method, target)
-	if code, ok := statusOf(err); !ok || code != http.StatusUnauthorized || !s.reused {
+	if !isClosed(err) || !s.reused || ctx.Err() != nil {
 		return response, err
 	}
 	if err := s.account.client.reopen(ctx, s); err != nil {
@@ -153,13 +155,46 @@ func (s *session) send(ctx context.Context, method, target string) (*http.Respon
 	request.Header.Set("Accept", accepted)
 	response, err := s.http.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, ofRenewal(err)
 	}
 	if err := transport.CheckError(response, http.StatusOK); err != nil {
 		_ = response.Body.Close() // the status is the error to report
 		return nil, err
 	}
 	return response, nil
+}
+
+// unrenewed is the failure to get another token for one that expired, which is done within a request.
+type unrenewed struct{ error }
+
+func (u *unrenewed) Unwrap() error { return u.error }
+
+// noToken is how go-containerregistry begins to quote a token server's answer, which may hold other secrets.
+const noToken = "no token in bearer response"
+
+// ofRenewal marks such a failure. What a token server answers is not the registry's answer to the request: its 404 says
+// nothing about an image.
+func ofRenewal(err error) error {
+	var request, further *url.Error
+	var status *transport.Error
+	var kept *postponed
+	if !errors.As(err, &request) {
+		return err
+	}
+	switch within := request.Err; {
+	case errors.As(within, &further), strings.HasPrefix(within.Error(), noToken):
+	case errors.As(within, &status) && !errors.As(within, &kept):
+	default:
+		return err
+	}
+	return &unrenewed{handshakeFault(request.Err)}
+}
+
+// isClosed says whether a request failed because the way in did.
+func isClosed(err error) bool {
+	var renewal *unrenewed
+	code, ok := statusOf(err)
+	return (ok && code == http.StatusUnauthorized) || errors.As(err, &renewal)
 }
 
 // accepted are the types that can be described; Docker's schema 1 has no digest of its own and is not among them. A blob
