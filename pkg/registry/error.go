@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -105,7 +106,7 @@ func cause(err error) string {
 		return certificate.Error()
 	case errors.As(err, &status):
 		return describeStatus(status)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded): // a dialer has now the one, now the other
 		return "no answer in time"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
