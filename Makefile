@@ -12,7 +12,7 @@ export CLUSTER
 cluster := go run -C test/cluster .
 lint := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.0 run
 
-.PHONY: run stop env test unit fuzz control-plane-test cluster-test bench release generate generated lint
+.PHONY: run stop env test unit fuzz registries-test control-plane-test cluster-test bench release generate generated lint
 
 run:
 ifeq ($(CLUSTER),current)
@@ -36,7 +36,7 @@ env:
 	@$(cluster) env
 
 test:
-	@test/test.sh unit control-plane cluster
+	@test/test.sh unit registries control-plane cluster
 
 unit:
 	@test/test.sh unit
@@ -46,6 +46,9 @@ FUZZTIME ?= 30s
 fuzz:
 	@grep --recursive --only-matching --include '*_test.go' '^func Fuzz[A-Za-z]*' pkg cmd | while IFS=: read -r file target; do \
 	  go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; done
+
+registries-test:
+	@test/test.sh registries
 
 # With CAMPAIGN=full the races run for 1,000 rounds instead of 60.
 control-plane-test:

@@ -2,6 +2,7 @@
 # Runs tiers of tests, in the order given, holds the catalog's permissions against what its accounts did meanwhile, and
 # ends by saying what ran. With CI=true a skipped test is a failure.
 #   unit           every package by itself, no cluster
+#   registries     the registry layer against real registries, behind a proxy that has faults
 #   control-plane  webhook and controller against a real API server and etcd
 #   cluster        the whole product on a real node with Tekton and a registry (needs root)
 set -euo pipefail
@@ -14,11 +15,12 @@ trap 'rm -rf "$logs"' EXIT
 
 cluster() { go run -C test/cluster . "$@"; }
 
-# inside TIER COMMAND...: runs the command with the environment of that tier's cluster, and only with that.
+# inside TIER COMMAND...: runs the command with the environment of what that tier runs against, and only with that.
 inside() {
   local tier=$1 env
   shift
   case $tier in
+  registries) env=$(cluster registries) ;;
   control-plane) env=$(cluster env --control-plane) ;;
   cluster) env=$(cluster env) ;;
   esac
@@ -37,7 +39,7 @@ keep_audit() {
 audit() {
   local flags=(-since "$since") audited=0 tier
   for tier in "$@"; do
-    [ "$tier" = unit ] || audited=$((audited + 1))
+    case $tier in control-plane | cluster) audited=$((audited + 1)) ;; esac
   done
   [ "$audited" -gt 0 ] || return 0
   [ "$audited" -eq 2 ] || flags+=(-forbidden)
@@ -69,6 +71,9 @@ for tier in "$@"; do
     tests unit . -race ./...
     tests "unit/cluster" test/cluster ./...
     ;;
+  registries)
+    inside "$tier" tests "$tier" . -count=1 -race -tags registries ./test/registries
+    ;;
   control-plane)
     trap 'cluster down --control-plane; rm -rf "$logs"' EXIT
     cluster up --control-plane
@@ -81,7 +86,7 @@ for tier in "$@"; do
     inside "$tier" keep_audit "$tier"
     ;;
   *)
-    echo "test.sh: no such tier: $tier (unit, control-plane, cluster)" >&2
+    echo "test.sh: no such tier: $tier (unit, registries, control-plane, cluster)" >&2
     exit 64
     ;;
   esac
