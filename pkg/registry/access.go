@@ -134,7 +134,8 @@ func (c *Client) tokenServer(registry, realm string) (string, error) {
 }
 
 // fixedScheme keeps go-containerregistry's ping from guessing: it tries HTTPS, and on some addresses HTTP as well. The
-// first attempt goes by the scheme that is configured, the second nowhere.
+// first attempt goes by the scheme that is configured, the second nowhere. A redirect names its scheme itself, and may not
+// lead out of HTTPS.
 type fixedScheme struct {
 	scheme string
 	next   http.RoundTripper
@@ -143,7 +144,13 @@ type fixedScheme struct {
 var errGuess = errors.New("plain HTTP is not configured")
 
 func (f fixedScheme) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Scheme != "https" {
+	redirected := request.Response != nil
+	switch {
+	case redirected && (f.scheme == "http" || request.URL.Scheme == "https"):
+		return f.next.RoundTrip(request)
+	case redirected:
+		return nil, faultf(Blocked, "it redirects to %.255s, out of HTTPS", request.URL.Host)
+	case request.URL.Scheme != "https":
 		return nil, errGuess
 	}
 	request = request.Clone(request.Context())

@@ -172,12 +172,22 @@ func look[T any](ctx context.Context, c *Client, under *flights[lookup, T], ref 
 	if err != nil {
 		return none, err
 	}
-	value, err := under.join(ctx, lookup{ref.Name(), s.account.accountKey}, s.interrupted(ref.Name()), func(ctx context.Context) (T, error) {
-		leave, err := c.host(s.account.authority, false).gate.enter(ctx, c.waits)
+	gate := c.host(s.account.authority, false).gate
+	if !c.waits { // nobody waits then, for somebody else's look-up neither
+		leave, err := gate.refuse()
 		if err != nil {
 			return none, s.failure(ref.Name(), err)
 		}
 		defer leave()
+	}
+	value, err := under.join(ctx, lookup{ref.Name(), s.account.accountKey}, s.interrupted(ref.Name()), func(ctx context.Context) (T, error) {
+		if c.waits {
+			leave, err := gate.wait(ctx)
+			if err != nil {
+				return none, s.failure(ref.Name(), err)
+			}
+			defer leave()
+		}
 		if err := c.open(ctx, s); err != nil {
 			return none, err
 		}

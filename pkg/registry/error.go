@@ -80,7 +80,7 @@ func (e *Error) wordsOnSettings() (problem, advice string) {
 	if errors.Is(e.Err, errNotAllowed) {
 		return "images of {subject} are not allowed", "use an allowed repository, or have this one entered into config-registries"
 	}
-	return "{host} may not be asked about {subject}", "have what it takes entered for {host} into config-registries, or use another registry"
+	return "{host} may not be asked about {subject}", "have it entered into config-registries, or use another registry"
 }
 
 func (e *Error) wordsOnAccess() (problem, advice string) {

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// gate bounds how many look-ups of one registry are under way. One that hangs then takes a few callers with it, and no
-// more. It is passed once a look-up, not once a request: what has begun is never refused half-way.
+// gate bounds how many look-ups of one registry are under way and, with RefuseWhenBusy, how many callers wait for them. A
+// registry that hangs then takes a few callers with it, and no more. The gate is passed once a look-up, not once a request:
+// what has begun is never refused half-way.
 type gate struct {
 	slots chan struct{}
 
@@ -27,22 +28,24 @@ func newGate(slots int) *gate {
 	return &gate{slots: make(chan struct{}, slots), took: firstGuess}
 }
 
-// enter waits for a turn, or refuses with Busy and the time of one. Those who are refused get turns one after the other,
-// as far apart as look-ups end, so that each comes back about once.
-func (g *gate) enter(ctx context.Context, wait bool) (leave func(), err error) {
-	select {
-	case g.slots <- struct{}{}:
-		return g.leaver(), nil
-	default:
-	}
-	if !wait {
-		return nil, &postponed{err: faultf(Busy, "%d look-ups are under way", cap(g.slots)), until: g.nextTurn(time.Now())}
-	}
+// wait enters when there is a slot.
+func (g *gate) wait(ctx context.Context) (leave func(), err error) {
 	select {
 	case g.slots <- struct{}{}:
 		return g.leaver(), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// refuse enters at once, or refuses with Busy and the time of a turn. Those who are refused get turns one after the other,
+// as far apart as look-ups end, so that each comes back about once.
+func (g *gate) refuse() (leave func(), err error) {
+	select {
+	case g.slots <- struct{}{}:
+		return g.leaver(), nil
+	default:
+		return nil, &postponed{err: faultf(Busy, "%d look-ups are under way", cap(g.slots)), until: g.nextTurn(time.Now())}
 	}
 }
 

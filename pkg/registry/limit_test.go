@@ -14,15 +14,15 @@ import (
 func TestAGateLetsSoManyIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(2)
-		leave, err := g.enter(t.Context(), false)
+		leave, err := g.refuse()
 		require.NoError(t, err)
-		_, err = g.enter(t.Context(), false)
+		_, err = g.refuse()
 		require.NoError(t, err)
 
-		_, err = g.enter(t.Context(), false)
+		_, err = g.refuse()
 		assert.Equal(t, Busy, reasonFor(err))
 		leave()
-		_, err = g.enter(t.Context(), false)
+		_, err = g.refuse()
 		assert.NoError(t, err)
 	})
 }
@@ -32,25 +32,25 @@ func TestTurnsAtAGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(4)
 		for range 40 { // the look-ups take 200 ms
-			leave, err := g.enter(t.Context(), false)
+			leave, err := g.refuse()
 			require.NoError(t, err)
 			time.Sleep(200 * time.Millisecond)
 			leave()
 		}
 		for range cap(g.slots) {
-			_, err := g.enter(t.Context(), false)
+			_, err := g.refuse()
 			require.NoError(t, err)
 		}
 		var turns []time.Duration
 		for range 100 {
-			_, err := g.enter(t.Context(), false)
+			_, err := g.refuse()
 			turns = append(turns, retryAfter(err))
 		}
 		for i, turn := range turns {
 			assert.InDelta(t, float64(i+1)*50, float64(turn.Milliseconds()), float64(i+1)*5+60, "turn %d", i)
 		}
 		for range 10_000 {
-			_, err := g.enter(t.Context(), false)
+			_, err := g.refuse()
 			require.LessOrEqual(t, retryAfter(err), longestTurn+time.Second)
 		}
 	})
@@ -59,20 +59,20 @@ func TestTurnsAtAGate(t *testing.T) {
 func TestWaitingAtAGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
-		leave, err := g.enter(t.Context(), true)
+		leave, err := g.wait(t.Context())
 		require.NoError(t, err)
 		go func() {
 			time.Sleep(time.Minute)
 			leave()
 		}()
 		began := time.Now()
-		_, err = g.enter(t.Context(), true)
+		_, err = g.wait(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, time.Minute, time.Since(began))
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = g.enter(ctx, true)
+		_, err = g.wait(ctx)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }

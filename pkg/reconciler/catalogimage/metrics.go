@@ -115,7 +115,7 @@ func (g *gauges) register(meter metric.Meter) error {
 		"imagecatalog.entries":            {"Entries by phase", "{entry}", g.observePhases},
 		"imagecatalog.check.overdue":      {"How long the check that is overdue the longest is overdue", "s", g.observeOverdue},
 		"imagecatalog.claims":             {"Claims by state: adopted, or pending until their entry is stored", "{claim}", g.observeClaims},
-		"imagecatalog.registry.away":      {"1 for a registry that is left alone because it gives no answers, else 0", "1", g.observe(away)},
+		"imagecatalog.registry.away":      {"1 for a registry that is left alone because it gives no answers, else 0", "{registry}", g.observe(away)},
 		"imagecatalog.registry.throttled": {"Accounts of a registry that it has asked to stay away", "{account}", g.observe(throttled)},
 		"imagecatalog.registry.lookups":   {"Look-ups of a registry that are under way", "{lookup}", g.observe(underWay)},
 	} {
