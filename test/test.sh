@@ -21,7 +21,7 @@ inside() {
   shift
   case $tier in
   registries) env=$(cluster registries) ;;
-  control-plane) env=$(cluster env --control-plane) ;;
+  control-plane) env=$(cluster env --control-plane && cluster prometheus) ;;
   cluster) env=$(cluster env) ;;
   esac
   (eval "$env" && "$@")
@@ -77,7 +77,7 @@ for tier in "$@"; do
   control-plane)
     trap 'cluster down --control-plane; rm -rf "$logs"' EXIT
     cluster up --control-plane
-    inside "$tier" tests "$tier" . -count=1 -tags controlplane ./test/controlplane
+    inside "$tier" tests "$tier" . -count=1 -timeout 15m -tags controlplane ./test/controlplane
     inside "$tier" keep_audit "$tier"
     ;;
   cluster)

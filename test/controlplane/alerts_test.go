@@ -22,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"knative.dev/pkg/apis"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
@@ -97,30 +96,22 @@ func (p *prometheus) await(t *testing.T, alert string, fires bool) {
 	require.Eventually(t, func() bool { return slices.Contains(p.firing(), alert) == fires }, 90*time.Second, 500*time.Millisecond, "%s: %v", alert, fires)
 }
 
-// Each alert is silent, fires when its cause is there, and is silent again when it has gone.
-func TestAlertsFire(t *testing.T) {
+// Registries throttle, lose images, are away for a while. That hides and loses no entry: each keeps its verdict, says why
+// it is not fresh, and is fresh again without anybody's doing. Meanwhile each alert is silent, fires when its cause is
+// there, and is silent again when it has gone.
+func TestTroubleWithRegistries(t *testing.T) {
+	const count = 200
 	p := startPrometheus(t)
-	namespace := newNamespace(t)
-	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-	registry := newOutage(t)
+	registry := newTroubled(t)
 	host := registry.ref.Context().RegistryStr()
-	for n := range 5 {
-		tag := registry.ref.Context().Tag(fmt.Sprint(n))
-		push(t, tag)
-		_, err := entries.Create(t.Context(), newEntry(fmt.Sprintf("autosd-%d", n), tag.Name()), metav1.CreateOptions{})
-		require.NoError(t, err)
-		waitForCondition(t, entries, fmt.Sprintf("autosd-%d", n), apis.ConditionReady, corev1.ConditionTrue)
-	}
+	namespace := publish(t, registry.ref, count)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
+	require.Eventually(t, func() bool { return countPhase(t, namespace, v1alpha1.PhaseAvailable) == count }, 90*time.Second, time.Second)
 	p.await(t, "ImageCatalogControllerDown ", false)
-	time.Sleep(3 * time.Second) // for a value of each counter before it grows
+	p.await(t, "ImageCatalogChecksOverdue ", false)
 	for _, alert := range []string{"ImageCatalogRegistryAway " + host, "ImageCatalogRegistryThrottles " + host, "ImageCatalogImagesDeleted " + host} {
 		require.NotContains(t, p.firing(), alert)
 	}
-
-	require.NoError(t, remote.Delete(registry.ref.Context().Tag("0")))
-	assert.Equal(t, "ImageDeleted", check(t, entries, "autosd-0").Outcome)
-	p.await(t, "ImageCatalogImagesDeleted "+host, true)
-	p.await(t, "ImageCatalogImagesUnavailable ", true)
 
 	registry.throttles.Store(true)
 	assert.Equal(t, "Throttled", check(t, entries, "autosd-1").Outcome)
@@ -128,12 +119,24 @@ func TestAlertsFire(t *testing.T) {
 	registry.throttles.Store(false)
 	p.await(t, "ImageCatalogRegistryThrottles "+host, false)
 
+	require.NoError(t, remote.Delete(registry.ref.Context().Tag("0")))
+	require.Eventually(t, func() bool { return check(t, entries, "autosd-0").Outcome == "ImageDeleted" }, patience, time.Second)
+	p.await(t, "ImageCatalogImagesDeleted "+host, true)
+	p.await(t, "ImageCatalogImagesUnavailable ", true)
+
 	registry.away.Store(true)
 	overdue(t, namespace, "autosd-2")
+	requests := registry.requests.Load()
 	askAll(t, namespace)
 	p.await(t, "ImageCatalogRegistryAway "+host, true)
 	p.await(t, "ImageCatalogChecksOverdue ", true)
+	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionFalse) == count }, 90*time.Second, time.Second)
+	assert.Equal(t, count-1, countPhase(t, namespace, v1alpha1.PhaseAvailable), "nothing is hidden")
+	assert.Less(t, registry.requests.Load()-requests, int64(count)/2, "nor is the registry asked about each in vain")
+
 	registry.away.Store(false)
+	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionTrue) == count }, 3*time.Minute, time.Second)
+	assert.Equal(t, count-1, countPhase(t, namespace, v1alpha1.PhaseAvailable))
 	p.await(t, "ImageCatalogRegistryAway "+host, false)
 	p.await(t, "ImageCatalogChecksOverdue ", false)
 

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -62,36 +61,4 @@ func countPhase(t *testing.T, namespace string, phase v1alpha1.Phase) int {
 		}
 	}
 	return found
-}
-
-// A registry that is away for a while hides and loses no entry: each keeps its verdict, says why it is not fresh, and is
-// fresh again without anybody's doing.
-func TestEntriesThroughAnOutage(t *testing.T) {
-	const count = 200
-	registry := newOutage(t)
-	ref := registry.ref
-	image, err := remote.Image(ref)
-	require.NoError(t, err)
-	namespace := newNamespace(t)
-	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-	for n := range count {
-		tag := ref.Context().Tag(fmt.Sprint(n))
-		require.NoError(t, remote.Tag(tag, image))
-		_, err := entries.Create(t.Context(), newEntry(fmt.Sprintf("autosd-%d", n), tag.Name()), metav1.CreateOptions{})
-		require.NoError(t, err)
-	}
-	require.Eventually(t, func() bool { return countPhase(t, namespace, v1alpha1.PhaseAvailable) == count }, 90*time.Second, time.Second)
-
-	registry.away.Store(true)
-	requests := registry.requests.Load()
-	askAll(t, namespace)
-	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionFalse) == count }, 90*time.Second, time.Second)
-	assert.Equal(t, count, countPhase(t, namespace, v1alpha1.PhaseAvailable), "nothing is hidden")
-	assert.Less(t, registry.requests.Load()-requests, int64(count), "nor is the registry asked about each in vain")
-	assert.InDelta(t, 1, scrape(t).sum(t, "imagecatalog_registry_away", ref.Context().RegistryStr()), 0)
-
-	registry.away.Store(false)
-	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionTrue) == count }, 3*time.Minute, time.Second)
-	assert.Equal(t, count, countPhase(t, namespace, v1alpha1.PhaseAvailable))
-	assert.InDelta(t, 0, scrape(t).sum(t, "imagecatalog_registry_away", ref.Context().RegistryStr()), 0)
 }

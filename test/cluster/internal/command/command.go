@@ -31,7 +31,7 @@ func New() *cobra.Command {
 	}
 	root.PersistentFlags().BoolVar(&flags.controlPlane, "control-plane", false, "etcd and API server alone, without root")
 	root.PersistentFlags().StringVar(&flags.dir, "dir", "", "state directory (default run or run-control-plane in the cache)")
-	root.AddCommand(newBuild(), newRegistries(), newUp(&flags), newDown(&flags), newEnv(&flags), newStatus(&flags))
+	root.AddCommand(newBuild(), newRegistries(), newPrometheus(), newUp(&flags), newDown(&flags), newEnv(&flags), newStatus(&flags))
 	return root
 }
 

@@ -22,7 +22,7 @@ func newRegistries() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			packaged, err := debian.DockerRegistry(command.Context(), log, filepath.Join(cache, "debian"))
+			packaged, err := debian.DockerRegistry.Get(command.Context(), log, filepath.Join(cache, debianDir))
 			if err != nil {
 				return err
 			}
@@ -43,3 +43,6 @@ func newRegistries() *cobra.Command {
 		},
 	}
 }
+
+// debianDir is where Debian's programs are unpacked, below the cache.
+const debianDir = "debian"

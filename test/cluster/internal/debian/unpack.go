@@ -12,26 +12,34 @@ import (
 	"imagecatalog.dev/catalog/test/cluster/internal/progress"
 )
 
-// dockerRegistry is Debian's package of distribution 2.8, and its program.
-const dockerRegistry = "docker-registry"
+// Program is a program to test with that Debian packages, by the same name.
+type Program string
 
-// DockerRegistry gives the path of Debian's docker-registry: the one of this
-// machine, or one from the package, which is unpacked below the folder and not
-// installed. Installed it would start a service, and listen.
-func DockerRegistry(ctx context.Context, log *progress.Log, dir string) (string, error) {
-	if path, err := exec.LookPath(dockerRegistry); err == nil {
+const (
+	// DockerRegistry is distribution 2.8.
+	DockerRegistry Program = "docker-registry"
+	// Prometheus evaluates alerts.
+	Prometheus Program = "prometheus"
+)
+
+// Get gives the path of the program: the one of this machine, or one from the
+// package, which is unpacked below the folder and not installed. Installed it
+// would start a service, and listen.
+func (p Program) Get(ctx context.Context, log *progress.Log, dir string) (string, error) {
+	name := string(p)
+	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	unpacked := filepath.Join(dir, dockerRegistry)
-	program := filepath.Join(unpacked, "usr", "bin", dockerRegistry)
+	unpacked := filepath.Join(dir, name)
+	program := filepath.Join(unpacked, "usr", "bin", name)
 	if file(program)() {
 		return program, nil
 	}
 	if !onPath("apt-get")() || !onPath("dpkg-deb")() {
-		return "", fmt.Errorf("this machine lacks a docker-registry, to test with: put one on the PATH (Debian: apt-get install %s)", dockerRegistry)
+		return "", fmt.Errorf("this machine lacks %s, to test with: put it on the PATH (Debian: apt-get install %s)", name, name)
 	}
-	if err := log.Step("unpacked Debian's "+dockerRegistry, func() error { return unpack(ctx, dockerRegistry, unpacked) }); err != nil {
-		return "", fmt.Errorf("get a docker-registry, to test with (one on the PATH does as well): %w", err)
+	if err := log.Step("unpacked Debian's "+name, func() error { return unpack(ctx, name, unpacked) }); err != nil {
+		return "", fmt.Errorf("get %s, to test with (one on the PATH does as well): %w", name, err)
 	}
 	return program, nil
 }

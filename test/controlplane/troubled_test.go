@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,16 +24,16 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
 
-// outageRegistry is a registry with one image that can be away, or throttle, and counts.
-type outageRegistry struct {
+// troubled is a registry with one image that can be away, or throttle, and counts.
+type troubled struct {
 	ref             name.Reference
 	away, throttles atomic.Bool
 	requests        atomic.Int64
 }
 
-func newOutage(t *testing.T) *outageRegistry {
+func newTroubled(t *testing.T) *troubled {
 	t.Helper()
-	o := &outageRegistry{}
+	o := &troubled{}
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.requests.Add(1)
@@ -40,7 +41,7 @@ func newOutage(t *testing.T) *outageRegistry {
 		case o.away.Load():
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case o.throttles.Load():
-			w.Header().Set("Retry-After", "20")
+			w.Header().Set("Retry-After", "10")
 			w.WriteHeader(http.StatusTooManyRequests)
 		default:
 			inner.ServeHTTP(w, r)
@@ -52,6 +53,22 @@ func newOutage(t *testing.T) *outageRegistry {
 	require.NoError(t, err)
 	push(t, o.ref)
 	return o
+}
+
+// publish makes so many entries, named autosd-0 and so on, of tags of one image, in a namespace of their own.
+func publish(t *testing.T, ref name.Reference, count int) (namespace string) {
+	t.Helper()
+	image, err := remote.Image(ref)
+	require.NoError(t, err)
+	namespace = newNamespace(t)
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
+	for n := range count {
+		tag := ref.Context().Tag(fmt.Sprint(n))
+		require.NoError(t, remote.Tag(tag, image))
+		_, err := entries.Create(t.Context(), newEntry(fmt.Sprintf("autosd-%d", n), tag.Name()), metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	return namespace
 }
 
 // askAll asks for a check of every entry of a namespace.
