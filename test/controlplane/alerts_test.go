@@ -106,7 +106,7 @@ func TestTroubleWithRegistries(t *testing.T) {
 	host := registry.ref.Context().RegistryStr()
 	namespace := publish(t, registry.ref, count)
 	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-	require.Eventually(t, func() bool { return countPhase(t, namespace, v1alpha1.PhaseAvailable) == count }, 90*time.Second, time.Second)
+	require.Eventually(t, func() bool { return countAvailable(t, namespace) == count }, 90*time.Second, time.Second)
 	p.await(t, "ImageCatalogControllerDown ", false)
 	p.await(t, "ImageCatalogChecksOverdue ", false)
 	for _, alert := range []string{"ImageCatalogRegistryAway " + host, "ImageCatalogRegistryThrottles " + host, "ImageCatalogImagesDeleted " + host} {
@@ -131,12 +131,12 @@ func TestTroubleWithRegistries(t *testing.T) {
 	p.await(t, "ImageCatalogRegistryAway "+host, true)
 	p.await(t, "ImageCatalogChecksOverdue ", true)
 	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionFalse) == count }, 90*time.Second, time.Second)
-	assert.Equal(t, count-1, countPhase(t, namespace, v1alpha1.PhaseAvailable), "nothing is hidden")
+	assert.Equal(t, count-1, countAvailable(t, namespace), "nothing is hidden")
 	assert.Less(t, registry.requests.Load()-requests, int64(count)/2, "nor is the registry asked about each in vain")
 
 	registry.away.Store(false)
 	require.Eventually(t, func() bool { return countFresh(t, namespace, corev1.ConditionTrue) == count }, 3*time.Minute, time.Second)
-	assert.Equal(t, count-1, countPhase(t, namespace, v1alpha1.PhaseAvailable))
+	assert.Equal(t, count-1, countAvailable(t, namespace))
 	p.await(t, "ImageCatalogRegistryAway "+host, false)
 	p.await(t, "ImageCatalogChecksOverdue ", false)
 

@@ -38,7 +38,7 @@ func TestTheLeaderIsKilledWhileEntriesAreBeingPublished(t *testing.T) {
 	}
 	t.Cleanup(func() { assert.NoError(t, installed.Controller.Start(context.WithoutCancel(t.Context()))) })
 
-	require.Eventually(t, func() bool { return countPhase(t, namespace, v1alpha1.PhaseAvailable) == count }, 90*time.Second, time.Second)
+	require.Eventually(t, func() bool { return countAvailable(t, namespace) == count }, 90*time.Second, time.Second)
 	told := map[string]int32{}
 	events, err := kube.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
@@ -50,13 +50,13 @@ func TestTheLeaderIsKilledWhileEntriesAreBeingPublished(t *testing.T) {
 	}
 }
 
-func countPhase(t *testing.T, namespace string, phase v1alpha1.Phase) int {
+func countAvailable(t *testing.T, namespace string) int {
 	t.Helper()
 	list, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	found := 0
 	for i := range list.Items {
-		if list.Items[i].Status.Phase == phase {
+		if list.Items[i].Status.Phase == v1alpha1.PhaseAvailable {
 			found++
 		}
 	}

@@ -35,7 +35,7 @@ func collected(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
 		switch data := m.Data.(type) {
 		case metricdata.Histogram[float64]:
 			for _, point := range data.DataPoints {
-				note(point.Attributes, int64(point.Count)) //nolint:gosec // a few
+				note(point.Attributes, int64(point.Count))
 			}
 		case metricdata.Sum[int64]:
 			for _, point := range data.DataPoints {

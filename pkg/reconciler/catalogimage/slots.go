@@ -25,5 +25,5 @@ func slotAfter(entry *v1alpha1.CatalogImage, checked time.Time) time.Time {
 func offset(entry *v1alpha1.CatalogImage, interval time.Duration) time.Duration {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(entry.Namespace + "/" + entry.Name)) // a hash takes everything
-	return time.Duration(hash.Sum64() % uint64(interval))
+	return time.Duration(hash.Sum64()>>1) % interval
 }
