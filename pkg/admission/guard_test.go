@@ -11,6 +11,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+	admissionv1 "k8s.io/api/admission/v1"
+	"knative.dev/pkg/logging"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	"knative.dev/pkg/webhook"
 )
@@ -95,4 +99,26 @@ func fakeContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t)
 	return ctx
+}
+
+// Who was refused what, and why, is told once; what is admitted the API server's own audit tells.
+func TestARefusalIsAnAuditLine(t *testing.T) {
+	ctx, validation := newController(t, NewValidation)
+	core, lines := observer.New(zap.WarnLevel)
+	ctx = logging.WithLogger(ctx, zap.New(core).Sugar())
+
+	require.True(t, validation.Admit(ctx, request(admissionv1.Create, "", stampedDocument("autosd", `"image": "quay.io/acme/autosd:1"`))).Allowed)
+	assert.Empty(t, lines.All())
+
+	refused := request(admissionv1.Create, "", stampedDocument("autosd", `"image": "UPPER/`+strings.Repeat("x", 10*mostWords)+`:1"`))
+	refused.Namespace, refused.Name = "radar", "autosd"
+	require.False(t, validation.Admit(ctx, refused).Allowed)
+	require.Equal(t, 1, lines.FilterMessage("audit").Len())
+	line := lines.FilterMessage("audit").All()[0].ContextMap()
+	assert.Contains(t, line["outcome"], "validation failed: invalid value")
+	assert.LessOrEqual(t, len(line["outcome"].(string)), mostWords)
+	delete(line, "outcome")
+	assert.Equal(t, map[string]any{
+		"action": "Refused", "user": "alice", "operation": admissionv1.Create, "kind": "CatalogImage", "entry": "radar/autosd", "dryRun": false,
+	}, line)
 }
