@@ -50,7 +50,7 @@ fuzz:
 registries-test:
 	@test/test.sh registries
 
-# With CAMPAIGN=full the races run for 1,000 rounds instead of 60.
+# With CAMPAIGN=full the races run for 1,000 rounds instead of 60, and every fault of a registry is tried, the slow ones too.
 control-plane-test:
 	@test/test.sh control-plane
 

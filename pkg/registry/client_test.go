@@ -172,6 +172,31 @@ func TestSettingsTakeEffectAtOnce(t *testing.T) {
 	}
 }
 
+// A gateway says 404 of everything while its registry is away, which deletes no image.
+func TestAGatewayWithoutARegistry(t *testing.T) {
+	s := newServer(t)
+	s.push("acme/os:1", newImage(t, "one"))
+	client := newClient()
+	_, err := client.Head(t.Context(), s.ref("acme/os:1"), nil)
+	require.NoError(t, err)
+
+	s.inject(status(404, ""))
+	for range 2 {
+		_, err = client.Head(t.Context(), s.ref("acme/os:1"), nil)
+		assert.Equal(t, registry.RegistryUnavailable, registry.ReasonOf(err))
+		assert.ErrorContains(t, err, "as if it were no registry")
+		_, err = client.Describe(t.Context(), s.ref("acme/os:1"), nil)
+		assert.Equal(t, registry.RegistryUnavailable, registry.ReasonOf(err))
+	}
+	s.inject(nil)
+	_, err = client.Head(t.Context(), s.ref("acme/os:1"), nil)
+	require.NoError(t, err, "it is back")
+	s.inject(nil)
+	_, err = client.Head(t.Context(), s.ref("acme/os:2"), nil)
+	assert.Equal(t, registry.NotFound, registry.ReasonOf(err), "and what it has not is not there")
+	assert.Len(t, s.log(), 3, "HEAD, a ping, and GET")
+}
+
 // Replicas that share the entries share the limits, too.
 func TestAShareOfTheLimits(t *testing.T) {
 	s := newServer(t)

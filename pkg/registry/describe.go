@@ -25,7 +25,7 @@ const (
 // Describe reads all that a listing needs. The error is an *Error.
 func (c *Client) Describe(ctx context.Context, ref name.Reference, keychain authn.Keychain) (*Description, error) {
 	return look(ctx, c, &c.descriptions, ref, keychain, func(ctx context.Context, s *session) (*Description, error) {
-		top, err := s.confirmed(ctx, ref)
+		top, err := s.found(ctx, ref)
 		if err != nil {
 			return nil, err
 		}

@@ -49,6 +49,11 @@ func (c *Client) Head(ctx context.Context, ref name.Reference, keychain authn.Ke
 		if err != nil && !worthGet(err) {
 			return Descriptor{}, err
 		}
+		if ReasonOf(err) == NotFound {
+			if err := s.greet(ctx); err != nil {
+				return Descriptor{}, err
+			}
+		}
 		m, err := s.get(ctx, ref)
 		if err != nil {
 			return Descriptor{}, err
@@ -95,7 +100,28 @@ func (s *session) head(ctx context.Context, ref name.Reference) (Descriptor, err
 	}, nil
 }
 
-// confirmed is get, but a registry must say "not found" twice to be believed.
+// found is get for what a reference itself names. That there is nothing must be said twice, and by a registry: a gateway
+// whose registry is away says so of everything.
+func (s *session) found(ctx context.Context, ref name.Reference) (*manifest, error) {
+	m, err := s.get(ctx, ref)
+	if ReasonOf(err) != NotFound {
+		return m, err
+	}
+	if err := s.greet(ctx); err != nil {
+		return nil, err
+	}
+	return s.get(ctx, ref)
+}
+
+// greet makes sure that there is a registry, unless the session has just done so.
+func (s *session) greet(ctx context.Context) error {
+	if !s.reused {
+		return nil
+	}
+	return s.account.client.reopen(ctx, s)
+}
+
+// confirmed is get for a part of an image that is there; a registry must say "not found" twice to be believed.
 func (s *session) confirmed(ctx context.Context, ref name.Reference) (*manifest, error) {
 	m, err := s.get(ctx, ref)
 	if ReasonOf(err) == NotFound {

@@ -70,6 +70,11 @@ func containsAll(text string, words []string) bool {
 // check asks for a check of an entry and waits for its outcome.
 func check(t *testing.T, entries catalogclient.CatalogImageInterface, entry string) *v1alpha1.CheckRequest {
 	t.Helper()
+	return checkWithin(t, entries, entry, patience)
+}
+
+func checkWithin(t *testing.T, entries catalogclient.CatalogImageInterface, entry string, patience time.Duration) *v1alpha1.CheckRequest {
+	t.Helper()
 	requested := time.Now().UTC().Format(time.RFC3339Nano)
 	_, err := change(t, entries, entry, func(i *v1alpha1.CatalogImage) {
 		if i.Annotations == nil {
