@@ -1,4 +1,4 @@
-// Command query lists the catalog over HTTP from an index that an informer feeds.
+// Command query lists the catalog over HTTP from an index that a watch feeds.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	k8sruntime "knative.dev/pkg/observability/runtime/k8s"
 	"knative.dev/pkg/signals"
 
-	"imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage"
+	catalogclient "imagecatalog.dev/catalog/pkg/client/injection/client"
 	"imagecatalog.dev/catalog/pkg/query"
 )
 
@@ -50,5 +50,5 @@ func serve(ctx context.Context, address string, meter metric.Meter) error {
 		return fmt.Errorf("listening on %s: %w", address, err)
 	}
 	logging.FromContext(ctx).Infow("Serving the catalog", "address", listener.Addr().String())
-	return query.Run(ctx, catalogimage.Get(ctx).Informer(), listener, meter)
+	return query.Run(ctx, query.Source(catalogclient.Get(ctx)), listener, meter)
 }

@@ -5,21 +5,23 @@ import (
 	"net/http"
 
 	"github.com/julienschmidt/httprouter"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
-// get answers GET /v1/namespaces/{namespace}/images/{name}: one entry with its layers and conditions, as JSON.
-func get(index *Index) endpoint {
+// get answers GET /v1/namespaces/{namespace}/images/{name}: one entry with all that is known of it, as JSON.
+func get(catalog *index.Index) endpoint {
 	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error {
 		if _, err := parseParameters(r.URL.RawQuery, nil); err != nil {
 			return err
 		}
 		namespace, name := path.ByName("namespace"), path.ByName("name")
-		e, ok := index.snapshot().get(namespace, name)
-		if !ok {
+		e := catalog.Latest().Get(namespace, name)
+		if e == nil {
 			return newProblem(http.StatusNotFound, fmt.Sprintf(
 				"The namespace %s has no entry %s. GET /v1/namespaces/{namespace}/images lists those it has.", quote(namespace), quote(name)))
 		}
-		write(w, http.StatusOK, mediaJSON, e.json())
+		write(w, http.StatusOK, mediaJSON, e.JSON())
 		return nil
 	}
 }

@@ -2,9 +2,10 @@ package query
 
 import (
 	"net/http"
-	"sync/atomic"
 
 	"github.com/julienschmidt/httprouter"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 // healthz answers GET /healthz: the process serves HTTP. Nothing that a restart would not mend makes it fail.
@@ -14,9 +15,9 @@ func healthz(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) error 
 }
 
 // readyz answers GET /readyz: the index holds the whole catalog and the server is not about to stop.
-func readyz(index *Index, stopping *atomic.Bool) endpoint {
-	return complete(index, func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) error {
-		if stopping.Load() {
+func readyz(catalog *index.Index, stopping *stopping) endpoint {
+	return complete(catalog, func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) error {
+		if stopping.announced.Load() {
 			return unavailable("The server is stopping.")
 		}
 		write(w, http.StatusOK, mediaText, []byte("ok\n"))
@@ -25,9 +26,9 @@ func readyz(index *Index, stopping *atomic.Bool) endpoint {
 }
 
 // complete refuses requests until the index holds the whole catalog: part of it would pass for all of it.
-func complete(index *Index, next endpoint) endpoint {
+func complete(catalog *index.Index, next endpoint) endpoint {
 	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error {
-		if !index.Synced() {
+		if !catalog.Synced() {
 			return unavailable("The catalog is still being read from the API server. Try again in a moment.")
 		}
 		return next(w, r, path)

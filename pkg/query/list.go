@@ -6,6 +6,8 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 	"github.com/munnerz/goautoneg"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 const (
@@ -14,35 +16,50 @@ const (
 )
 
 // list answers GET /v1/images and GET /v1/namespaces/{namespace}/images: a page of the entries that match, newest
-// first, as JSON or, where the client prefers text/plain, as a table for people.
-func list(index *Index) endpoint {
+// first unless another order is asked for, as JSON or, where the client prefers text/plain, as a table for people.
+func list(catalog *index.Index, stopping *stopping) endpoint {
 	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error {
 		w.Header().Set("Vary", "Accept")
 		media, err := negotiate(r.Header.Get("Accept"))
 		if err != nil {
 			return err
 		}
-		q, err := parseQuery(r.URL.RawQuery, path.ByName("namespace"))
+		p, err := parseListing(r.URL.RawQuery, path.ByName("namespace"))
 		if err != nil {
 			return err
 		}
-		entries, total, more := index.snapshot().page(q)
-		next := ""
-		if more {
-			next = newToken(&q.filter, entries[len(entries)-1].key).String()
-			w.Header().Set("Link", linkToNext(r.URL, next))
+		if p.watch {
+			return watch(w, r, catalog, p, stopping)
 		}
-		if media == mediaText {
-			write(w, http.StatusOK, mediaText+"; charset=utf-8", table(entries))
-			return nil
+		snapshot, err := p.at(catalog)
+		if err != nil {
+			return err
 		}
-		write(w, http.StatusOK, mediaJSON, encodePage(entries, total, next))
+		answerPage(w, r, p, snapshot, media)
 		return nil
 	}
 }
 
+func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot *index.Snapshot, media string) {
+	page := snapshot.Page(&p.Query)
+	next := ""
+	if page.More {
+		last := page.Entries[len(page.Entries)-1]
+		next = token{Query: p.identity, Version: snapshot.Version, Namespace: last.Namespace, Name: last.Name}.String()
+		w.Header().Set("Link", linkToNext(r.URL, next))
+	}
+	if media == mediaText {
+		write(w, http.StatusOK, mediaText+"; charset=utf-8", table(page.Entries))
+		return
+	}
+	if !unchanged(w, r, tagOf(page, p.fields)) {
+		writeCompressed(w, r, mediaJSON, encodePage(page, snapshot.Version, next, p.fields))
+	}
+}
+
 func negotiate(accept string) (string, error) {
-	if accept == "" {
+	switch accept {
+	case "", "*/*", mediaJSON:
 		return mediaJSON, nil
 	}
 	media := goautoneg.Negotiate(accept, []string{mediaJSON, mediaText})

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 // stopwatch records how long requests take, by route and status code: nothing that a client makes up becomes a label.
@@ -38,14 +39,17 @@ func (s *stopwatch) time(route string, next http.Handler) http.Handler {
 
 // countEntries makes the gauge imagecatalog.query.entries: the entries in the index by phase. They are counted when
 // somebody collects. A phase without entries is 0, so that an alert on it sees a value.
-func countEntries(meter metric.Meter, index *Index) error {
+func countEntries(meter metric.Meter, catalog *index.Index) error {
 	_, err := meter.Int64ObservableGauge("imagecatalog.query.entries",
 		metric.WithDescription("Entries of the catalog by phase"),
 		metric.WithUnit("{entry}"),
 		metric.WithInt64Callback(func(_ context.Context, gauge metric.Int64Observer) error {
-			counts := index.snapshot().phases()
+			counts := map[string]int{}
+			for _, c := range catalog.Latest().Counts(index.Phase, &index.Query{}) {
+				counts[c.Value] = c.Count
+			}
 			for _, phase := range v1alpha1.Phases() {
-				gauge.Observe(counts[phase], metric.WithAttributes(attribute.String("phase", string(phase))))
+				gauge.Observe(int64(counts[string(phase)]), metric.WithAttributes(attribute.String("phase", string(phase))))
 			}
 			return nil
 		}))

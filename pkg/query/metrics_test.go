@@ -3,7 +3,6 @@ package query
 import (
 	"net/http"
 	"net/http/httptest"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,13 +13,14 @@ import (
 	"knative.dev/pkg/observability/metrics/metricstest"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/query/imagetest"
 )
 
 func TestMetricsNameRoutesAndPhasesOnly(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("query")
-	index := indexOf(image("a", "one", 1), image("a", "two", 2), image("a", "three", 3, phase(v1alpha1.PhaseAvailable)))
-	handler, err := newHandler(index, new(atomic.Bool), meter)
+	catalog := indexOf(imagetest.Image("a", "one", 1), imagetest.Image("a", "two", 2), imagetest.Image("a", "three", 3, imagetest.Phase(v1alpha1.PhaseAvailable)))
+	handler, err := newHandler(catalog, newStopping(), meter)
 	require.NoError(t, err)
 	for _, path := range []string{"/v1/images", "/v1/images?limit=1", "/v1/images?limit=0", "/v1/namespaces/a/images/one", "/v1/namespaces/a/images/two", "/made/up"} {
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))

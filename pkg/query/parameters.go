@@ -4,68 +4,107 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 const (
 	defaultLimit = 20
 	maxLimit     = 500
 	maxTag       = 63 // as in the schema of spec.tags
+	maxText      = 256
+	maxSelector  = 1024
+	maxReference = 512 // as in the schema of spec.image
+	maxSeries    = 512 // that of an entry which declares none is its repository
 )
 
 // What the parameters may be, in the words of the answer to a bad one.
 const (
 	allowedFacet     = "up to 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit"
 	allowedTag       = "1 to 63 bytes"
+	allowedSeries    = "a declared series, or the canonical repository of entries that declare none, such as quay.io/acme/autosd"
 	allowedNamespace = "the name of a namespace: up to 63 lower-case letters, digits or '-'"
 	allowedPhase     = "Pending, Verifying, Available, Unavailable or Failed"
+	allowedText      = "words of 1 to 256 bytes together; an entry has each of them in its name, image, tags, display name or digest"
+	allowedSelector  = "a label selector as for kubectl get --selector, up to 1024 bytes"
+	allowedDigest    = "sha256: and 64 hexadecimal digits in lower case"
+	allowedReference = "a reference such as quay.io/acme/autosd:1.2"
+	allowedSort      = "published, name, size or checked, with '-' before it for the greatest first"
+	allowedBool      = "true or false"
 	allowedLimit     = "a whole number from 1 to 500"
+	allowedVersion   = "the resourceVersion of a listing or of an event of a watch"
 	allowedContinue  = "the value of continue in an answer to the same query, unchanged"
 )
 
-// query is one request for a page: what to list, from where on and how much.
-type query struct {
-	filter
-	limit int
-	after *key // nil: from the newest on
+// facets are the parameters that name a facet of an entry.
+var facets = map[string]index.Kind{
+	"architecture": index.Architecture, "distro": index.Distro, "target": index.Target, "channel": index.Channel,
+	"series": index.Series, "tag": index.Tag, "phase": index.Phase, "namespace": index.Namespace,
 }
 
-// parseQuery reads the query string of a listing. The namespace is the one that the path names, or empty. The
-// error is always a *Problem: an unknown parameter, one that is there twice and a bad value are refused, because a
-// listing that silently left a condition out would show the wrong images.
-func parseQuery(raw, namespace string) (*query, error) {
-	values, err := parseParameters(raw, parameterNames(namespace))
+// filters are the parameters that say which entries match, in the order of the documentation. Of a namespace's own path
+// the last one is left out.
+var filters = []string{"architecture", "distro", "target", "channel", "series", "tag", "phase", "q", "labelSelector", "digest", "image", "latest", "namespace"}
+
+// pages are the parameters that say what to show of them.
+var pages = []string{"sort", "limit", "continue", "fields", "watch", "resourceVersion"}
+
+// parameters are a request for entries that match.
+type parameters struct {
+	index.Query
+	fields   []string // nil: all
+	watch    bool
+	since    string // the version to watch from; "" for the latest
+	identity uint64 // of the filters and the order: a place in one listing means nothing in another
+	proceed  *token // nil: from the beginning
+}
+
+// parseListing reads the query string of a listing, for a namespace or, if that is "", for all. The error is always a
+// *Problem: an unknown parameter, one that is there twice and a bad value are refused, because a listing that silently
+// left a condition out would show the wrong images.
+func parseListing(raw, namespace string) (*parameters, error) {
+	return parse(raw, namespace, append(filtersFor(namespace), pages...))
+}
+
+// parseFilters reads a query string that holds filters alone.
+func parseFilters(raw, namespace string) (*parameters, error) {
+	return parse(raw, namespace, filtersFor(namespace))
+}
+
+func filtersFor(namespace string) []string {
+	if namespace == "" {
+		return slices.Clone(filters)
+	}
+	return slices.Clone(filters[:len(filters)-1])
+}
+
+func parse(raw, namespace string, known []string) (*parameters, error) {
+	values, err := parseParameters(raw, known)
 	if err != nil {
 		return nil, err
 	}
-	q := &query{limit: defaultLimit}
+	p := &parameters{Query: index.Query{Limit: defaultLimit, Order: index.ByPublished, Descending: true}}
 	if namespace != "" {
 		values.Set("namespace", namespace)
 	}
-	token := values.Get("continue")
 	for _, parameter := range slices.Sorted(maps.Keys(values)) {
-		if err := q.set(parameter, values.Get(parameter)); err != nil {
+		if err := p.set(parameter, values.Get(parameter)); err != nil {
 			return nil, err
 		}
 	}
+	p.identity = identify(values)
 	if values.Has("continue") {
-		q.after, err = parseToken(token, &q.filter)
+		p.proceed, err = parseToken(values.Get("continue"), p.identity)
 	}
-	return q, err
-}
-
-// parameterNames are the parameters of a listing, in the order of the documentation.
-func parameterNames(namespace string) []string {
-	names := []string{"architecture", "distro", "target", "channel", "tag", "phase", "limit", "continue"}
-	if namespace == "" {
-		names = append(names, "namespace")
-	}
-	return names
+	return p, err
 }
 
 // parseParameters gives the parameters of a query string, each of them known and there once.
@@ -87,39 +126,79 @@ func parseParameters(raw string, known []string) (url.Values, error) {
 }
 
 // set takes one parameter over. The token is left to parseToken, which needs the other parameters first.
-func (q *query) set(parameter, value string) error {
+func (p *parameters) set(parameter, value string) error {
+	if kind, ok := facets[parameter]; ok {
+		return p.setFacet(kind, parameter, value)
+	}
 	switch parameter {
-	case "architecture":
-		q.architecture = v1alpha1.CanonicalArchitecture(value)
-		return checkFacet(parameter, value)
-	case "distro":
-		q.distro = value
-		return checkFacet(parameter, value)
-	case "target":
-		q.target = value
-		return checkFacet(parameter, value)
-	case "channel":
-		q.channel = value
-		return checkFacet(parameter, value)
-	case "tag":
-		q.tag = value
-		return check(value != "" && len(value) <= maxTag, parameter, value, allowedTag)
-	case "phase":
-		q.phase = v1alpha1.Phase(value)
-		return check(slices.Contains(v1alpha1.Phases(), q.phase), parameter, value, allowedPhase)
-	case "namespace":
-		q.namespace = value
-		return check(len(validation.IsDNS1123Label(value)) == 0, parameter, value, allowedNamespace)
+	case "q":
+		p.Predicates = append(p.Predicates, index.Text(value))
+		return check(strings.TrimSpace(value) != "" && len(value) <= maxText, parameter, value, allowedText)
+	case "labelSelector":
+		selector, err := labels.Parse(value)
+		if err != nil || len(value) > maxSelector {
+			return check(false, parameter, value, allowedSelector)
+		}
+		p.Predicates = append(p.Predicates, index.Labels(selector))
+	case "digest":
+		p.Digest = value
+		return check(digestPattern.MatchString(value), parameter, value, allowedDigest)
+	case "image":
+		p.Reference = index.Canonical(value)
+		return check(p.Reference != "" && len(value) <= maxReference, parameter, value, allowedReference)
+	case "latest":
+		p.Latest = value == "true"
+		return check(p.Latest || value == "false", parameter, value, allowedBool)
+	case "watch":
+		p.watch = value == "true"
+		return check(p.watch || value == "false", parameter, value, allowedBool)
+	case "resourceVersion":
+		p.since = value
+		return check(versionPattern.MatchString(value), parameter, value, allowedVersion)
+	case "sort":
+		return p.setOrder(value)
+	case "fields":
+		p.fields = strings.Split(value, ",")
+		return checkFields(p.fields)
 	case "limit":
 		limit, err := strconv.Atoi(value)
-		q.limit = limit
+		p.Limit = limit
 		return check(err == nil && limit >= 1 && limit <= maxLimit, parameter, value, allowedLimit)
 	}
 	return nil
 }
 
-func checkFacet(parameter, value string) error {
+var (
+	digestPattern  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	versionPattern = regexp.MustCompile(`^(0|[1-9][0-9]{0,18})$`)
+)
+
+func (p *parameters) setFacet(kind index.Kind, parameter, value string) error {
+	wanted := value
+	if kind == index.Architecture {
+		wanted = v1alpha1.CanonicalArchitecture(value)
+	}
+	p.Facets = append(p.Facets, index.Facet{Kind: kind, Value: wanted})
+	switch kind {
+	case index.Tag:
+		return check(value != "" && len(value) <= maxTag, parameter, value, allowedTag)
+	case index.Series:
+		return check(value != "" && len(value) <= maxSeries, parameter, value, allowedSeries)
+	case index.Phase:
+		return check(slices.Contains(v1alpha1.Phases(), v1alpha1.Phase(value)), parameter, value, allowedPhase)
+	case index.Namespace:
+		return check(len(validation.IsDNS1123Label(value)) == 0, parameter, value, allowedNamespace)
+	}
 	return check(value != "" && len(validation.IsValidLabelValue(value)) == 0, parameter, value, allowedFacet)
+}
+
+func (p *parameters) setOrder(value string) error {
+	key, descending := strings.CutPrefix(value, "-")
+	order, ok := map[string]index.Order{
+		"published": index.ByPublished, "name": index.ByName, "size": index.BySize, "checked": index.ByChecked,
+	}[key]
+	p.Order, p.Descending = order, descending
+	return check(ok, "sort", value, allowedSort)
 }
 
 func check(good bool, parameter, value, allowed string) error {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 const maxQuoted = 64
@@ -18,6 +20,8 @@ type Problem struct {
 	Detail    string `json:"detail"`
 	Parameter string `json:"parameter,omitempty"`
 	Allowed   string `json:"allowed,omitempty"`
+	// RunnersUp says of the entries that match why none could be chosen.
+	RunnersUp []runnerUp `json:"runnersUp,omitempty"`
 
 	retryAfter int // seconds; 0: not said
 }
@@ -73,15 +77,5 @@ func writeProblem(w http.ResponseWriter, err error) {
 	if problem.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(problem.retryAfter))
 	}
-	write(w, problem.Status, "application/problem+json", append(encode(problem), '\n'))
-}
-
-// write sends a whole answer. Its error would mean that the client has left, which is not ours to report.
-func write(w http.ResponseWriter, status int, contentType string, body []byte) {
-	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	write(w, problem.Status, "application/problem+json", append(index.Encode(problem), '\n'))
 }

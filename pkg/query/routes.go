@@ -3,10 +3,11 @@ package query
 import (
 	"fmt"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/julienschmidt/httprouter"
 	"go.opentelemetry.io/otel/metric"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 // unmatched is the route of requests that match none.
@@ -17,12 +18,12 @@ const unmatched = "unmatched"
 type endpoint func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error
 
 // newHandler routes requests to the endpoints and times them.
-func newHandler(index *Index, stopping *atomic.Bool, meter metric.Meter) (http.Handler, error) {
+func newHandler(catalog *index.Index, stopping *stopping, meter metric.Meter) (http.Handler, error) {
 	times, err := newStopwatch(meter)
 	if err != nil {
 		return nil, err
 	}
-	if err := countEntries(meter, index); err != nil {
+	if err := countEntries(meter, catalog); err != nil {
 		return nil, err
 	}
 	router := httprouter.New()
@@ -30,11 +31,13 @@ func newHandler(index *Index, stopping *atomic.Bool, meter metric.Meter) (http.H
 	router.NotFound = times.time(unmatched, refuse(notFound))
 	router.MethodNotAllowed = times.time(unmatched, refuse(methodNotAllowed))
 	for path, answer := range map[string]endpoint{
-		"/v1/images":                             complete(index, list(index)),
-		"/v1/namespaces/:namespace/images":       complete(index, list(index)),
-		"/v1/namespaces/:namespace/images/:name": complete(index, get(index)),
+		"/v1/images":                             complete(catalog, list(catalog, stopping)),
+		"/v1/namespaces/:namespace/images":       complete(catalog, list(catalog, stopping)),
+		"/v1/namespaces/:namespace/images/:name": complete(catalog, get(catalog)),
+		"/v1/facets":                             complete(catalog, countFacets(catalog)),
+		"/v1/resolve":                            complete(catalog, resolve(catalog)),
 		"/healthz":                               healthz,
-		"/readyz":                                readyz(index, stopping),
+		"/readyz":                                readyz(catalog, stopping),
 	} {
 		timed := times.time(path, answer)
 		router.Handler(http.MethodGet, path, timed)
@@ -56,7 +59,7 @@ func refuse(why func(*http.Request) *Problem) http.Handler {
 
 func notFound(r *http.Request) *Problem {
 	return newProblem(http.StatusNotFound, fmt.Sprintf("Nothing is at %s. The catalog is at /v1/images, "+
-		"/v1/namespaces/{namespace}/images and /v1/namespaces/{namespace}/images/{name}.", quote(r.URL.Path)))
+		"/v1/namespaces/{namespace}/images[/{name}], /v1/facets and /v1/resolve.", quote(r.URL.Path)))
 }
 
 func methodNotAllowed(r *http.Request) *Problem {

@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/cache"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 const (
@@ -28,32 +30,37 @@ const (
 	finishTime = 20 * time.Second
 )
 
-// Run serves on the listener what the informer tells, and runs the informer, until the context ends or serving fails.
-// It closes the listener and returns nil after an orderly stop.
-func Run(ctx context.Context, informer cache.SharedInformer, listener net.Listener, meter metric.Meter) error {
-	index, err := Watch(informer)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	server, err := NewServer(index, meter)
+// Run serves on the listener what the API server gives of the catalog until the context ends or serving fails. It closes
+// the listener and returns nil after an orderly stop.
+func Run(ctx context.Context, from cache.ListerWatcher, listener net.Listener, meter metric.Meter) error {
+	catalog := index.New()
+	server, err := NewServer(catalog, meter)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { informer.RunWithContext(ctx); return nil })
+	group.Go(func() error { catalog.Run(ctx, from); return nil })
 	group.Go(func() error { return server.Serve(ctx, listener) })
 	return group.Wait()
 }
 
+// stopping is how far the end of a server has come.
+type stopping struct {
+	announced atomic.Bool   // no new clients are wanted
+	ended     chan struct{} // closed when watches are to end
+}
+
+func newStopping() *stopping { return &stopping{ended: make(chan struct{})} }
+
 // Server serves the catalog over HTTP.
 type Server struct {
 	http     http.Server
-	stopping atomic.Bool
+	stopping *stopping
 	after    func(time.Duration) <-chan time.Time
 }
 
 // NewServer gives a server of what the index holds, which reports to the meter.
-func NewServer(index *Index, meter metric.Meter) (*Server, error) {
+func NewServer(catalog *index.Index, meter metric.Meter) (*Server, error) {
 	server := &Server{
 		http: http.Server{
 			ReadHeaderTimeout: headerTimeout,
@@ -62,9 +69,10 @@ func NewServer(index *Index, meter metric.Meter) (*Server, error) {
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeader,
 		},
-		after: time.After,
+		stopping: newStopping(),
+		after:    time.After,
 	}
-	handler, err := newHandler(index, &server.stopping, meter)
+	handler, err := newHandler(catalog, server.stopping, meter)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +95,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (s *Server) stop(ctx context.Context) error {
-	s.stopping.Store(true)
+	s.stopping.announced.Store(true)
 	s.http.SetKeepAlivesEnabled(false) // a client's next request opens a connection, which finds another replica
 	<-s.after(quietTime)
+	close(s.stopping.ended)
 	ctx, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {

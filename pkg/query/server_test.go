@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	cachetesting "k8s.io/client-go/tools/cache/testing"
 
-	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/query/imagetest"
 )
 
 func listen(t *testing.T) (net.Listener, string) {
@@ -43,7 +43,7 @@ func tryStatus(ctx context.Context, address string) int {
 }
 
 func TestAStopFailsReadinessThenFinishesWhatIsInFlight(t *testing.T) {
-	server, err := NewServer(indexOf(image("a", "one", 1)), noop.Meter{})
+	server, err := NewServer(indexOf(imagetest.Image("a", "one", 1)), noop.Meter{})
 	require.NoError(t, err)
 	quiet := make(chan time.Time)
 	server.after = func(time.Duration) <-chan time.Time { return quiet }
@@ -97,15 +97,21 @@ func TestServeReturnsWhatWentWrong(t *testing.T) {
 	assert.ErrorContains(t, err, "serving on 127.0.0.1:")
 }
 
-func TestRunServesWhatTheInformerTells(t *testing.T) {
+func TestRunServesWhatTheAPIServerTells(t *testing.T) {
 	source := cachetesting.NewFakeControllerSource()
 	t.Cleanup(source.Shutdown)
-	source.Add(image("a", "one", 1))
-	informer := cache.NewSharedInformer(source, &v1alpha1.CatalogImage{}, 0)
+	source.Add(imagetest.Image("a", "one", 1))
 	listener, base := listen(t)
 	ended := make(chan error, 1)
-	go func() { ended <- Run(t.Context(), informer, listener, noop.Meter{}) }()
+	go func() {
+		ended <- Run(t.Context(), &listFirst{cache.ListWatch{ListFunc: source.List, WatchFunc: source.Watch}}, listener, noop.Meter{})
+	}()
 	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusOK })
 	assert.Equal(t, http.StatusOK, status(t, base+"/v1/namespaces/a/images/one"))
 	assert.Empty(t, ended)
 }
+
+// listFirst is a source that does not stream what there is at the beginning of a watch.
+type listFirst struct{ cache.ListWatch }
+
+func (*listFirst) IsWatchListSemanticsUnSupported() bool { return true }

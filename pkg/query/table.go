@@ -10,17 +10,19 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"k8s.io/apimachinery/pkg/util/duration"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 // table shows entries in aligned columns, the way kubectl does.
-func table(entries []*entry) []byte {
+func table(entries []*index.Entry) []byte {
 	var out bytes.Buffer
 	columns := tabwriter.NewWriter(&out, 0, 8, 2, ' ', 0)
 	row(columns, "NAMESPACE", "NAME", "PHASE", "ARCH", "DISTRO", "TARGETS", "CHANNEL", "SIZE", "AGE", "IMAGE")
 	now := time.Now()
 	for _, e := range entries {
-		row(columns, e.namespace, e.name, string(e.phase), strings.Join(e.architectures, ","), e.distro,
-			strings.Join(e.targets, ","), e.channel, size(e.sizeBytes), age(now, e.published), e.image)
+		row(columns, e.Namespace, e.Name, e.Value(index.Phase), strings.Join(e.Values(index.Architecture), ","), e.Value(index.Distro),
+			strings.Join(e.Values(index.Target), ","), e.Value(index.Channel), size(e.SizeBytes), age(now, e.Published), e.Image)
 	}
 	_ = columns.Flush() // a buffer takes all it is given
 	return out.Bytes()

@@ -3,8 +3,12 @@ package query
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"hash/fnv"
+	"net/http"
+	"net/url"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 // maxToken bounds a token: a namespace of 63 bytes, a name of 253 and the rest need a third of it.
@@ -13,28 +17,22 @@ const maxToken = 1024
 // token is where a walk over the pages of a listing stands: base64url (RFC 4648, section 5, without padding) of this
 // as JSON. It says what a client could have said itself and grants nothing, so it is not signed.
 //
-// A walk promises this. No entry comes twice. An entry that is there from the first page to the last, and matches
-// all the time, comes once. An entry that is published, deleted, changed so that it begins or ceases to match, or
-// deleted and made again during the walk may or may not come: each page shows the catalog as it is then, and a new
-// entry sorts before the place where the walk already is. The total, too, is that of the moment.
+// A walk shows the catalog as it was at its first page, whatever is published, changed or deleted meanwhile, and
+// whichever replica answers. It ends with 410 when that is too long ago.
 type token struct {
-	Query     uint64 `json:"q"` // the filter's hash: a place in one listing means nothing in another
-	Published int64  `json:"t"`
+	Query     uint64 `json:"q"` // the identity of the query: a place in one listing means nothing in another
+	Version   uint64 `json:"v"`
 	Namespace string `json:"s"`
 	Name      string `json:"n"`
 }
 
-func newToken(f *filter, last key) token {
-	return token{Query: f.hash(), Published: last.published, Namespace: last.namespace, Name: last.name}
-}
-
 func (t token) String() string {
-	return base64.RawURLEncoding.EncodeToString(encode(t))
+	return base64.RawURLEncoding.EncodeToString(index.Encode(t))
 }
 
-// parseToken gives the place that a token names. Only what String wrote is accepted, byte for byte, so that a token
-// has one spelling and a later form cannot be taken for this one. The error is a *Problem.
-func parseToken(text string, f *filter) (*key, error) {
+// parseToken accepts only what String wrote, byte for byte, so that a token has one spelling and a later form cannot be
+// taken for this one. The error is a *Problem.
+func parseToken(text string, query uint64) (*token, error) {
 	var t token
 	decoded, err := base64.RawURLEncoding.Strict().DecodeString(text[:min(len(text), maxToken)])
 	if err == nil {
@@ -44,17 +42,46 @@ func parseToken(text string, f *filter) (*key, error) {
 		return nil, badParameter("continue", allowedContinue,
 			"The parameter continue is not a token of this server; allowed is "+allowedContinue+".")
 	}
-	if t.Query != f.hash() {
+	if t.Query != query {
 		return nil, badParameter("continue", allowedContinue,
 			"The parameter continue belongs to another query. Repeat the parameters of the first page, or leave continue out to begin again.")
 	}
-	return &key{published: t.Published, namespace: t.Namespace, name: t.Name}, nil
+	return &t, nil
 }
 
-// hash tells filters apart. It is the same in every replica.
-func (f *filter) hash() uint64 {
+// identify tells queries apart by the parameters that say what is in the listing and where. It is the same in every replica.
+func identify(values url.Values) uint64 {
+	rest := url.Values{}
+	for _, parameter := range append([]string{"sort"}, filters...) {
+		if values.Has(parameter) {
+			rest.Set(parameter, values.Get(parameter))
+		}
+	}
 	hash := fnv.New64a()
-	fields := []string{f.namespace, f.architecture, f.distro, f.target, f.channel, f.tag, string(f.phase)}
-	_, _ = fmt.Fprintf(hash, "%q", fields) // quoted, so that no two lists look alike; a hash takes all it is given
+	_, _ = hash.Write([]byte(rest.Encode())) // a hash takes all it is given
 	return hash.Sum64()
+}
+
+// at gives the snapshot that the parameters speak of, with the place where to go on.
+func (p *parameters) at(from *index.Index) (*index.Snapshot, error) {
+	if p.proceed == nil {
+		return from.Prepare(&p.Query), nil
+	}
+	from.Prepare(&p.Query)
+	snapshot, err := from.At(p.proceed.Version)
+	switch {
+	case errors.Is(err, index.ErrGone):
+		return nil, newProblem(http.StatusGone,
+			"The parameter continue is too old: the catalog has changed since, and what it was is not kept any more. Leave continue out to begin again.")
+	case errors.Is(err, index.ErrAhead):
+		return nil, unavailable("The parameter continue is from another replica, which knows newer changes. Try again in a moment.")
+	case err != nil:
+		return nil, err
+	}
+	p.After = snapshot.Get(p.proceed.Namespace, p.proceed.Name)
+	if p.After == nil {
+		return nil, badParameter("continue", allowedContinue,
+			"The parameter continue names an entry that was not there; allowed is "+allowedContinue+".")
+	}
+	return snapshot, nil
 }

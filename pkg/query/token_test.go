@@ -7,21 +7,22 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"imagecatalog.dev/catalog/pkg/query/imagetest"
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
-func TestATokenComesBackAsThePlaceItNames(t *testing.T) {
-	f := filter{distro: "autosd"}
-	place := key{published: 1772366400, namespace: "team-a", name: "autosd-1"}
-	got, err := parseToken(newToken(&f, place).String(), &f)
+func TestATokenComesBackAsItWas(t *testing.T) {
+	written := token{Query: 7, Version: 1 << 60, Namespace: "team-a", Name: "autosd-1"}
+	read, err := parseToken(written.String(), 7)
 	require.NoError(t, err)
-	assert.Equal(t, &place, got)
+	assert.Equal(t, &written, read)
 }
 
 func TestForeignTokensAreRefused(t *testing.T) {
-	f := filter{distro: "autosd"}
-	good := newToken(&f, key{published: 1, namespace: "a", name: "b"})
+	good := token{Query: 7, Version: 1, Namespace: "a", Name: "b"}
 	raw := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) }
-	written := string(encode(good))
+	written := string(index.Encode(good))
 	for name, text := range map[string]string{
 		"empty":               "",
 		"not base64":          "*",
@@ -31,13 +32,13 @@ func TestForeignTokensAreRefused(t *testing.T) {
 		"cut short":           good.String()[:len(good.String())-4],
 		"with a space":        raw(" " + written),
 		"with something else": raw(strings.Replace(written, "{", `{"x":1,`, 1)),
-		"with a field twice":  raw(strings.Replace(written, "{", `{"t":2,`, 1)),
+		"with a field twice":  raw(strings.Replace(written, "{", `{"v":2,`, 1)),
 		"with another after":  raw(written + written),
-		"too long":            newToken(&f, key{name: strings.Repeat("x", maxToken)}).String(),
-		"of another query":    newToken(&filter{distro: "centos-stream"}, key{published: 1, namespace: "a", name: "b"}).String(),
+		"too long":            token{Query: 7, Name: strings.Repeat("x", maxToken)}.String(),
+		"of another query":    token{Query: 8, Version: 1, Namespace: "a", Name: "b"}.String(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseToken(text, &f)
+			_, err := parseToken(text, 7)
 			var problem *Problem
 			require.ErrorAs(t, err, &problem)
 			assert.Equal(t, "continue", problem.Parameter)
@@ -46,13 +47,20 @@ func TestForeignTokensAreRefused(t *testing.T) {
 	}
 }
 
-func TestFiltersHaveHashesOfTheirOwn(t *testing.T) {
-	seen := map[uint64]filter{}
-	for _, f := range []filter{
-		{}, {namespace: "a"}, {architecture: "a"}, {distro: "a"}, {target: "a"}, {channel: "a"}, {tag: "a"}, {phase: "a"},
-		{distro: "a", target: "b"}, {distro: "ab"}, {tag: `a" "b`}, {tag: "a", phase: "b"},
+func TestQueriesHaveIdentitiesOfTheirOwn(t *testing.T) {
+	seen := map[uint64]string{}
+	for _, raw := range []string{
+		"", "namespace=a", "architecture=a", "distro=a", "target=a", "channel=a", "series=a", "tag=a", "phase=Failed", "q=a", "labelSelector=a",
+		"digest=" + imagetest.Digest, "image=a", "latest=true", "sort=name", "sort=-name", "distro=a&target=b", "distro=ab", "tag=a%26phase%3DFailed",
 	} {
-		assert.NotContains(t, seen, f.hash(), "%+v", f)
-		seen[f.hash()] = f
+		p, err := parseListing(raw, "")
+		require.NoError(t, err)
+		assert.NotContains(t, seen, p.identity, raw)
+		seen[p.identity] = raw
 	}
+	first, err := parseListing("distro=a&target=b&limit=3&fields=name", "")
+	require.NoError(t, err)
+	second, err := parseListing("target=b&distro=a&limit=4", "")
+	require.NoError(t, err)
+	assert.Equal(t, first.identity, second.identity)
 }

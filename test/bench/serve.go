@@ -15,8 +15,8 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"k8s.io/client-go/tools/cache"
 
-	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/query"
+	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
 // serve is the life of a server process: it listens on loopback, says where when it is ready, and ends when in does, so
@@ -78,20 +78,16 @@ func serveUntil(ctx context.Context, begin func(context.Context) (server, error)
 	return <-ended
 }
 
-// newCatalog is the query server as cmd/query runs it. Its entries reach it through an informer, whose source is a list
-// instead of an API server, and its meter counts as the one that Prometheus reads.
+// newCatalog is the query server as cmd/query runs it. Its entries reach it from a list instead of an API server, and its
+// meter counts as the one that Prometheus reads.
 func newCatalog(ctx context.Context, entries int) (server, error) {
-	informer := cache.NewSharedInformer(newSource(entries), &v1alpha1.CatalogImage{}, 0)
-	index, err := query.Watch(informer)
-	if err != nil {
-		return nil, err
-	}
-	go informer.RunWithContext(ctx)
-	if !cache.WaitForCacheSync(ctx.Done(), index.Synced) {
+	catalog := index.New()
+	go catalog.Run(ctx, newSource(entries))
+	if !cache.WaitForCacheSync(ctx.Done(), catalog.Synced) {
 		return nil, fmt.Errorf("filling the index: %w", ctx.Err())
 	}
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
-	return query.NewServer(index, meters.Meter("bench"))
+	return query.NewServer(catalog, meters.Meter("bench"))
 }
 
 // static is what the query server is measured against: net/http doing nothing but sending bytes it has.

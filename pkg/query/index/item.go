@@ -1,4 +1,4 @@
-package query
+package index
 
 import (
 	"cmp"
@@ -50,10 +50,20 @@ type Item struct {
 	LastCheckedAt string `json:"lastCheckedAt,omitempty"`
 }
 
-// Detail is what the answer for a single entry has besides the fields of [Item].
+// Detail is what the answer for a single entry has besides the fields of [Item]. The parts that are lists of the API are
+// as the API has them, see pkg/apis/catalog/v1alpha1.
 type Detail struct {
-	Layers     []v1alpha1.Layer `json:"layers"` // of a single image, base first; empty for an index
-	Conditions []Condition      `json:"conditions"`
+	Platforms    []v1alpha1.Platform     `json:"platformDetails"` // with digests and sizes
+	Layers       []v1alpha1.Layer        `json:"layers"`          // of a single image, base first; empty for an index
+	Artifacts    []v1alpha1.Artifact     `json:"artifacts"`       // files to download, with checksums; empty for a container image
+	Referrers    []v1alpha1.Referrer     `json:"referrers"`
+	History      []v1alpha1.DigestPeriod `json:"history"` // digests it had before, the latest first
+	Targets      []v1alpha1.Target       `json:"targetDetails"`
+	Lifecycle    *v1alpha1.Lifecycle     `json:"lifecycleDetails,omitempty"`
+	Source       *v1alpha1.Source        `json:"source,omitempty"`
+	CheckRequest *v1alpha1.CheckRequest  `json:"checkRequest,omitempty"`
+	PublishedBy  string                  `json:"publishedBy,omitempty"`
+	Conditions   []Condition             `json:"conditions"`
 }
 
 // Condition is a condition of an entry.
@@ -125,9 +135,19 @@ func (i *Item) describeReadiness(status *v1alpha1.CatalogImageStatus) {
 }
 
 func newDetail(image *v1alpha1.CatalogImage) *Detail {
+	spec, status := &image.Spec, &image.Status
 	detail := &Detail{
-		Layers:     append([]v1alpha1.Layer{}, image.Status.Layers...),
-		Conditions: make([]Condition, 0, len(image.Status.Conditions)),
+		Platforms:    append([]v1alpha1.Platform{}, status.Platforms...),
+		Layers:       append([]v1alpha1.Layer{}, status.Layers...),
+		Artifacts:    append([]v1alpha1.Artifact{}, status.Artifacts...),
+		Referrers:    append([]v1alpha1.Referrer{}, status.Referrers...),
+		History:      append([]v1alpha1.DigestPeriod{}, status.History...),
+		Targets:      append([]v1alpha1.Target{}, spec.Metadata.Targets...),
+		Lifecycle:    spec.Lifecycle,
+		Source:       spec.Source,
+		CheckRequest: status.CheckRequest,
+		PublishedBy:  image.PublishedBy(),
+		Conditions:   make([]Condition, 0, len(status.Conditions)),
 	}
 	for _, c := range image.Status.Conditions {
 		detail.Conditions = append(detail.Conditions, Condition{
@@ -195,9 +215,9 @@ func timeOf(t *metav1.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// encode panics where a type cannot be encoded, which no value of the types above can cause: they hold only texts,
+// Encode panics where a type cannot be encoded, which no value of the types above can cause: they hold only texts,
 // numbers, booleans and lists of those.
-func encode(value any) []byte {
+func Encode(value any) []byte {
 	encoded, err := json.Marshal(value)
 	if err != nil {
 		panic(fmt.Sprintf("encoding a %T: %v", value, err))

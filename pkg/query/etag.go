@@ -1,0 +1,40 @@
+package query
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
+)
+
+// tagOf is a weak entity tag (RFC 9110, section 8.8.1): two answers with the same say the same, but for when entries were
+// last checked, for the version and for the token, which change without anything new to tell.
+func tagOf(page index.Page, fields []string) string {
+	hash := fnv.New64a()
+	number := func(n uint64) { _, _ = hash.Write(binary.LittleEndian.AppendUint64(nil, n)) } // a hash takes all it is given
+	number(uint64(page.Total))
+	for _, e := range page.Entries {
+		number(e.Hash)
+	}
+	_, _ = hash.Write([]byte(strings.Join(fields, ",")))
+	return `W/"` + strconv.FormatUint(hash.Sum64(), 36) + `"`
+}
+
+// unchanged says whether a client has what a tag stands for, and answers so (RFC 9110, section 13.1.2).
+func unchanged(w http.ResponseWriter, r *http.Request, tag string) bool {
+	w.Header().Set("ETag", tag)
+	wanted := r.Header.Get("If-None-Match")
+	if wanted == "" {
+		return false
+	}
+	for known := range strings.SplitSeq(wanted, ",") {
+		if known = strings.TrimSpace(known); known == tag || known == strings.TrimPrefix(tag, "W/") || known == "*" {
+			w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,75 @@
+package index
+
+import (
+	"errors"
+	"sort"
+	"time"
+)
+
+// How much of the past is kept: a walk over the pages of a listing, or a watch that broke off, has this time to go on.
+const (
+	historyAge   = 5 * time.Minute
+	historyBytes = 64 << 20 // of entries that are kept for it alone
+)
+
+// The errors of asking for a version.
+var (
+	// ErrGone means that the version is older than what is kept, or from before the index was filled.
+	ErrGone = errors.New("this version of the catalog is not kept any more")
+	// ErrAhead means that the index has not heard of the version yet.
+	ErrAhead = errors.New("this version of the catalog has not arrived yet")
+)
+
+// Change is what happened to an entry.
+type Change struct {
+	Version       uint64
+	Before, After *Entry // nil where there was or is none
+
+	at time.Time
+}
+
+// history is what happened lately, in order.
+type history struct {
+	changes []Change
+	floor   uint64 // the oldest version that can be gone back to
+	seen    uint64 // the newest version that was heard of; nothing changed since the last change
+	bytes   int
+}
+
+func (h *history) add(c Change) {
+	if c.Before != nil {
+		h.bytes += c.Before.size()
+	}
+	h.changes = append(h.changes, c)
+	h.seen = max(h.seen, c.Version)
+	h.forget(c.at)
+}
+
+// forget drops what is too old or too much.
+func (h *history) forget(now time.Time) {
+	n := 0
+	for ; n < len(h.changes) && (h.bytes > historyBytes || now.Sub(h.changes[n].at) > historyAge); n++ {
+		if before := h.changes[n].Before; before != nil {
+			h.bytes -= before.size()
+		}
+		h.floor = h.changes[n].Version
+	}
+	clear(h.changes[:n])
+	h.changes = h.changes[n:]
+}
+
+// restart forgets everything: what happened before a version is not known in full.
+func (h *history) restart(version uint64) {
+	*h = history{floor: version, seen: version}
+}
+
+// since gives the changes after a version, in order. The slice is only valid until the next change.
+func (h *history) since(version uint64) ([]Change, error) {
+	switch {
+	case version < h.floor:
+		return nil, ErrGone
+	case version > h.seen:
+		return nil, ErrAhead
+	}
+	return h.changes[sort.Search(len(h.changes), func(n int) bool { return h.changes[n].Version > version }):], nil
+}

@@ -1,0 +1,259 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"k8s.io/client-go/tools/cache"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+)
+
+// maxPast bounds the snapshots of earlier versions that are kept, each for a walk that is under way.
+const maxPast = 64
+
+// Index holds every entry of the catalog. It is the store of a reflector, which has no cache besides: the objects
+// themselves are not kept.
+type Index struct {
+	latest atomic.Pointer[Snapshot] // for readers
+	filled atomic.Bool
+	now    func() time.Time
+
+	writing sync.Mutex // guards what follows
+	ids     ids
+	history history
+	changed chan struct{} // closed at the next change
+	past    *lru.Cache[uint64, *Snapshot]
+}
+
+var (
+	_ cache.TransformingStore      = (*Index)(nil)
+	_ cache.ResourceVersionUpdater = (*Index)(nil)
+)
+
+// New gives an index that is to be filled by a reflector.
+func New() *Index {
+	past, err := lru.New[uint64, *Snapshot](maxPast)
+	if err != nil {
+		panic(err) // only for a size that is none
+	}
+	i := &Index{now: time.Now, changed: make(chan struct{}), past: past}
+	i.latest.Store(newSnapshot())
+	return i
+}
+
+// Run follows the CatalogImages that a ListerWatcher gives until the context ends. It tries again what fails.
+func (i *Index) Run(ctx context.Context, from cache.ListerWatcher) {
+	cache.NewReflectorWithOptions(from, &v1alpha1.CatalogImage{}, i, cache.ReflectorOptions{Name: "index"}).RunWithContext(ctx)
+}
+
+// Synced says whether the index holds the whole catalog. Before that it holds nothing.
+func (i *Index) Synced() bool { return i.filled.Load() }
+
+// Latest is the catalog as it is.
+func (i *Index) Latest() *Snapshot { return i.latest.Load() }
+
+// Transformer implements cache.TransformingStore: a list is kept as entries while it arrives.
+func (i *Index) Transformer() cache.TransformFunc {
+	return func(object any) (any, error) { return entryOf(object) }
+}
+
+func entryOf(object any) (*Entry, error) {
+	switch o := object.(type) {
+	case *Entry:
+		return o, nil
+	case *v1alpha1.CatalogImage:
+		return newEntry(o)
+	}
+	return nil, fmt.Errorf("indexing a %T, which is no entry of the catalog", object)
+}
+
+// Add implements cache.ReflectorStore.
+func (i *Index) Add(object any) error { return i.put(object) }
+
+// Update implements cache.ReflectorStore.
+func (i *Index) Update(object any) error { return i.put(object) }
+
+// Delete implements cache.ReflectorStore. The object's version is that of the deletion.
+func (i *Index) Delete(object any) error {
+	gone, err := entryOf(object)
+	if err != nil {
+		return err
+	}
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	if before := i.Latest().Get(gone.Namespace, gone.Name); before != nil {
+		i.apply(gone.version, before, nil)
+	}
+	return nil
+}
+
+func (i *Index) put(object any) error {
+	after, err := entryOf(object)
+	if err != nil {
+		return err
+	}
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	before := i.Latest().Get(after.Namespace, after.Name)
+	if before == nil || before.version != after.version { // a watch that begins anew may tell the same once more
+		i.apply(after.version, before, after)
+	}
+	return nil
+}
+
+// apply makes and publishes the next version.
+func (i *Index) apply(version uint64, before, after *Entry) {
+	next := i.Latest().change()
+	i.replace(next, before, after)
+	i.history.add(Change{Version: version, Before: before, After: after, at: i.now()})
+	i.publish(next.done(version))
+}
+
+func (i *Index) replace(in *edit, before, after *Entry) {
+	switch {
+	case after == nil:
+		defer i.ids.giveBack(before.id)
+	case before == nil:
+		after.id = i.ids.take()
+	default:
+		after.id = before.id
+	}
+	in.replace(before, after)
+}
+
+func (i *Index) publish(next *Snapshot) {
+	i.latest.Store(next)
+	close(i.changed)
+	i.changed = make(chan struct{})
+}
+
+// Replace implements cache.ReflectorStore: the list is the whole catalog at a version. What happened since the version
+// before is not known, so no walk goes on.
+func (i *Index) Replace(list []any, resourceVersion string) error {
+	version, err := parseVersion(resourceVersion)
+	if err != nil {
+		return err
+	}
+	entries := make([]*Entry, len(list))
+	for n, object := range list {
+		if entries[n], err = entryOf(object); err != nil {
+			return err
+		}
+	}
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	next := i.Latest().change()
+	i.removeOthers(next, entries)
+	for _, after := range entries {
+		if before := next.Get(after.Namespace, after.Name); before == nil || before.version != after.version {
+			i.replace(next, before, after)
+		}
+	}
+	i.history.restart(version)
+	i.past.Purge()
+	i.publish(next.done(version))
+	i.filled.Store(true)
+	return nil
+}
+
+// removeOthers takes away all entries whose names are not among those given.
+func (i *Index) removeOthers(in *edit, stay []*Entry) {
+	type path struct{ namespace, name string }
+	names := make(map[path]bool, len(stay))
+	for _, e := range stay {
+		names[path{e.Namespace, e.Name}] = true
+	}
+	for _, e := range in.trees[ByName].Items() {
+		if !names[path{e.Namespace, e.Name}] {
+			i.replace(in, e, nil)
+		}
+	}
+}
+
+// UpdateResourceVersion implements cache.ResourceVersionUpdater: so far everything was told.
+func (i *Index) UpdateResourceVersion(resourceVersion string) {
+	version, err := parseVersion(resourceVersion)
+	if err != nil {
+		return // the object's own version has been refused with an error before
+	}
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	i.history.seen = max(i.history.seen, version)
+	i.history.forget(i.now())
+}
+
+// Resync implements cache.ReflectorStore.
+func (*Index) Resync() error { return nil }
+
+// At gives the catalog as it was at a version. The errors are ErrGone and ErrAhead.
+func (i *Index) At(version uint64) (*Snapshot, error) {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	undo, err := i.history.since(version)
+	if err != nil || len(undo) == 0 {
+		return i.Latest(), err
+	}
+	if kept, ok := i.past.Get(version); ok {
+		return kept, nil
+	}
+	past := i.Latest().change()
+	for _, c := range slices.Backward(undo) {
+		past.replace(c.After, c.Before)
+	}
+	made := past.done(version)
+	i.past.Add(version, made)
+	return made, nil
+}
+
+// Since gives what happened after a version, the version up to which that is all, and a channel that is closed when more
+// happens. The errors are ErrGone and ErrAhead.
+func (i *Index) Since(version uint64) (changes []Change, seen uint64, more <-chan struct{}, err error) {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	kept, err := i.history.since(version)
+	return slices.Clone(kept), i.history.seen, i.changed, err
+}
+
+// Prepare keeps sets for the predicates of a query, and gives the catalog as it is, which has them.
+func (i *Index) Prepare(q *Query) *Snapshot {
+	latest := i.Latest()
+	for _, p := range q.Predicates {
+		if kept, ok := latest.standing[p.Key]; ok {
+			kept.used.Store(i.now().UnixNano())
+			continue
+		}
+		latest = i.stand(p)
+	}
+	return latest
+}
+
+// stand makes the set of a predicate without holding changes back, and then brings it in line with those meanwhile.
+func (i *Index) stand(p Predicate) *Snapshot {
+	base := i.Latest()
+	made := &standing{Predicate: p, set: base.scan(p), used: &atomic.Int64{}}
+	made.used.Store(i.now().UnixNano())
+
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	latest := i.Latest()
+	if _, ok := latest.standing[p.Key]; ok {
+		return latest // somebody else asked for the same
+	}
+	missed, err := i.history.since(base.Version)
+	if err != nil {
+		made.set, missed = latest.scan(p), nil
+	}
+	for _, c := range missed {
+		made.update(c.Before, c.After)
+	}
+	next := latest.change()
+	next.stand(made)
+	i.latest.Store(next.done(latest.Version))
+	return next.Snapshot
+}

@@ -1,0 +1,93 @@
+package query
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/julienschmidt/httprouter"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/query/index"
+)
+
+// maxRunnersUp bounds the newer entries that an answer tells why they were not chosen.
+const maxRunnersUp = 10
+
+// resolution is the answer to which image to use.
+type resolution struct {
+	PinnedRef string          `json:"pinnedRef"` // repository@digest: what to pull
+	Image     json.RawMessage `json:"image"`     // its entry, as in a listing
+	RunnersUp []runnerUp      `json:"runnersUp"` // newer entries, newest first, and why they lost
+}
+
+// runnerUp is an entry that is newer than the one chosen, or any where none could be.
+type runnerUp struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Reason    string `json:"reason"`
+	Message   string `json:"message"`
+}
+
+// resolve answers GET /v1/resolve: the newest image that matches and can be used, pinned to its digest. An image can be
+// used when its entry is Available and neither deprecated nor recalled.
+func resolve(catalog *index.Index) endpoint {
+	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
+		p, err := parseFilters(r.URL.RawQuery, "")
+		if err != nil {
+			return err
+		}
+		chosen, lost := resolveIn(catalog.Prepare(&p.Query), &p.Query)
+		if chosen == nil {
+			problem := newProblem(http.StatusNotFound, "No image that matches can be used: "+sumUp(lost))
+			problem.RunnersUp = lost
+			return problem
+		}
+		var item index.Item
+		if err := json.Unmarshal(chosen.Item, &item); err != nil {
+			return fmt.Errorf("reading the entry that was chosen: %w", err)
+		}
+		answer := resolution{PinnedRef: item.PinnedRef, Image: chosen.Item, RunnersUp: lost}
+		write(w, http.StatusOK, mediaJSON, append(index.Encode(answer), '\n'))
+		return nil
+	}
+}
+
+// resolveIn looks from the newest on.
+func resolveIn(snapshot *index.Snapshot, q *index.Query) (chosen *index.Entry, lost []runnerUp) {
+	lost = []runnerUp{}
+	snapshot.Walk(q, func(e *index.Entry) bool {
+		if e.Usable() {
+			chosen = e
+			return false
+		}
+		if len(lost) < maxRunnersUp {
+			lost = append(lost, whyNot(e))
+		}
+		return true
+	})
+	return chosen, lost
+}
+
+// whyNot says why an entry cannot be used, from what its listing says.
+func whyNot(e *index.Entry) runnerUp {
+	var item index.Item
+	_ = json.Unmarshal(e.Item, &item) // our own
+	why := runnerUp{Namespace: e.Namespace, Name: e.Name}
+	switch {
+	case item.Phase != v1alpha1.PhaseAvailable:
+		why.Reason, why.Message = string(item.Phase), "not Available: "+item.Reason+" "+item.Message
+	case item.Lifecycle != v1alpha1.LifecycleActive:
+		why.Reason, why.Message = string(item.Lifecycle), "its lifecycle is "+string(item.Lifecycle)+"; the entry says why"
+	default:
+		why.Reason, why.Message = "NoDigest", "no digest of it is known yet"
+	}
+	return why
+}
+
+func sumUp(lost []runnerUp) string {
+	if len(lost) == 0 {
+		return "no entry matches. Leave a parameter out, or see /v1/facets for the values that there are."
+	}
+	return fmt.Sprintf("of those that match, %s/%s is the newest: %s.", lost[0].Namespace, lost[0].Name, lost[0].Message)
+}

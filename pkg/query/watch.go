@@ -1,0 +1,166 @@
+package query
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"imagecatalog.dev/catalog/pkg/query/index"
+)
+
+const (
+	// bookmarkInterval is how often a watch is told how far it has come when nothing that it is about happens.
+	bookmarkInterval = 15 * time.Second
+	// watchWriteTimeout is how long a client may take to read what it is sent, before the watch ends.
+	watchWriteTimeout = 30 * time.Second
+	mediaNDJSON       = "application/x-ndjson"
+)
+
+// The types of events, as in a watch of Kubernetes.
+const (
+	added    = "ADDED"    // the entry is there, or begins to match
+	modified = "MODIFIED" // it matches as before and has changed
+	deleted  = "DELETED"  // it is gone, or matches no more; the item is the last that matched
+	bookmark = "BOOKMARK" // nothing; until resourceVersion everything was told
+	failed   = "ERROR"    // the watch ends; the object is a problem
+)
+
+// watch answers GET ...?watch=true: what matches now, and then what happens to it, one event a line as JSON:
+//
+//	{"type":"ADDED","resourceVersion":"4711","object":{...}}
+//
+// With a resourceVersion it begins with what happened since. A watch that broke off goes on from the version of its last
+// event.
+func watch(w http.ResponseWriter, r *http.Request, catalog *index.Index, p *parameters, stopping *stopping) error {
+	if p.Latest || p.proceed != nil || p.Order != index.ByPublished || !p.Descending {
+		return badRequest("A watch has no pages and no order: leave latest, continue and sort out.")
+	}
+	stream := &stream{writer: w, control: http.NewResponseController(w), fields: p.fields}
+	since, err := stream.begin(catalog, p)
+	if err != nil {
+		return err
+	}
+	stream.follow(r, catalog, p, since, stopping)
+	return nil
+}
+
+// stream writes events. After the first error, which means that the client has left, it writes nothing more.
+type stream struct {
+	writer  http.ResponseWriter
+	control *http.ResponseController
+	fields  []string
+	pending []byte
+	err     error
+}
+
+// begin gives the version from which to follow, after it has sent what there is. Its errors are answers.
+func (s *stream) begin(catalog *index.Index, p *parameters) (uint64, error) {
+	if p.since != "" {
+		version, err := strconv.ParseUint(p.since, 10, 64)
+		if err != nil {
+			return 0, badParameter("resourceVersion", allowedVersion, "The parameter resourceVersion is "+quote(p.since)+"; allowed is "+allowedVersion+".")
+		}
+		if _, _, _, err := catalog.Since(version); err != nil {
+			return 0, problemOfVersion(err)
+		}
+		s.open()
+		return version, nil
+	}
+	snapshot := catalog.Prepare(&p.Query)
+	s.open()
+	snapshot.Walk(&p.Query, func(e *index.Entry) bool {
+		s.add(added, snapshot.Version, choose(e.Item, s.fields))
+		if len(s.pending) >= minCompressed {
+			s.flush()
+		}
+		return s.err == nil
+	})
+	s.add(bookmark, snapshot.Version, nil)
+	s.flush()
+	return snapshot.Version, nil
+}
+
+func (s *stream) open() {
+	header := s.writer.Header()
+	header.Set("Content-Type", mediaNDJSON)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	s.writer.WriteHeader(http.StatusOK)
+	s.flush()
+}
+
+// follow tells what happens until the client leaves, the server stops, or the watch can not go on.
+func (s *stream) follow(r *http.Request, catalog *index.Index, p *parameters, since uint64, stopping *stopping) {
+	tick := time.NewTicker(bookmarkInterval)
+	defer tick.Stop()
+	for s.err == nil {
+		changes, seen, more, err := catalog.Since(since)
+		if err != nil {
+			s.add(failed, since, index.Encode(problemOfVersion(err)))
+			s.flush()
+			return
+		}
+		for _, change := range changes {
+			s.tell(&p.Query, change)
+		}
+		s.flush()
+		since = seen
+		select {
+		case <-r.Context().Done():
+			return
+		case <-stopping.ended:
+			return // the client goes on at another replica
+		case <-more:
+		case <-tick.C:
+			s.add(bookmark, since, nil)
+		}
+	}
+}
+
+func (s *stream) tell(q *index.Query, c index.Change) {
+	was, is := c.Before != nil && q.Matches(c.Before), c.After != nil && q.Matches(c.After)
+	switch {
+	case was && is:
+		s.add(modified, c.Version, choose(c.After.Item, s.fields))
+	case is:
+		s.add(added, c.Version, choose(c.After.Item, s.fields))
+	case was:
+		s.add(deleted, c.Version, choose(c.Before.Item, s.fields))
+	}
+}
+
+func (s *stream) add(kind string, version uint64, object []byte) {
+	s.pending = append(append(append(s.pending, `{"type":"`...), kind...), `","resourceVersion":"`...)
+	s.pending = append(strconv.AppendUint(s.pending, version, 10), '"')
+	if object != nil {
+		s.pending = append(append(s.pending, `,"object":`...), object...)
+	}
+	s.pending = append(s.pending, "}\n"...)
+}
+
+// flush sends what was added.
+func (s *stream) flush() {
+	if s.err != nil {
+		return
+	}
+	s.err = errors.Join(s.control.SetWriteDeadline(time.Now().Add(watchWriteTimeout)), s.write())
+	s.pending = s.pending[:0]
+}
+
+func (s *stream) write() error {
+	if len(s.pending) > 0 {
+		if _, err := s.writer.Write(s.pending); err != nil {
+			return err
+		}
+	}
+	return s.control.Flush()
+}
+
+// problemOfVersion tells a client what to do about a version that the index cannot go on from.
+func problemOfVersion(err error) *Problem {
+	if errors.Is(err, index.ErrAhead) {
+		return unavailable("The resourceVersion is from another replica, which knows newer changes. Try again in a moment.")
+	}
+	return newProblem(http.StatusGone, "The resourceVersion is too old: what happened since is not kept any more. List again, and watch from there.")
+}

@@ -1,0 +1,84 @@
+package query
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"imagecatalog.dev/catalog/pkg/query/imagetest"
+	"imagecatalog.dev/catalog/pkg/query/index"
+)
+
+type event struct {
+	Type            string          `json:"type"`
+	ResourceVersion string          `json:"resourceVersion"`
+	Object          json.RawMessage `json:"object"`
+}
+
+// watching is a client of a watch.
+type watching struct {
+	t     *testing.T
+	lines *bufio.Scanner
+}
+
+func watchAt(t *testing.T, address string) *watching {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	assert.Equal(t, "application/x-ndjson", response.Header.Get("Content-Type"))
+	return &watching{t, bufio.NewScanner(response.Body)}
+}
+
+// next is the type of the next event, its version, and the name of its entry.
+func (w *watching) next() [3]string {
+	w.t.Helper()
+	require.True(w.t, w.lines.Scan(), "the watch has ended")
+	e := decode[event](w.t, w.lines.Text())
+	var item index.Item
+	if e.Object != nil {
+		require.NoError(w.t, json.Unmarshal(e.Object, &item))
+	}
+	return [3]string{e.Type, e.ResourceVersion, item.Name}
+}
+
+func TestAWatchTellsWhatThereIsAndWhatHappens(t *testing.T) {
+	dev, prod := imagetest.Channel("dev"), imagetest.Channel("prod")
+	catalog := catalogOf(imagetest.Image("a", "one", 1, prod), imagetest.Image("a", "two", 2, dev))
+	base := serverOf(t, catalog.Index)
+	watch := watchAt(t, base+"/v1/images?watch=true&channel=prod")
+	assert.Equal(t, [3]string{"ADDED", "100", "one"}, watch.next())
+	assert.Equal(t, [3]string{"BOOKMARK", "100", ""}, watch.next())
+	catalog.store(imagetest.Image("a", "two", 2, prod))
+	assert.Equal(t, [3]string{"ADDED", "101", "two"}, watch.next())
+	catalog.store(imagetest.Image("a", "two", 2, prod, imagetest.Distro("autosd")))
+	assert.Equal(t, [3]string{"MODIFIED", "102", "two"}, watch.next())
+	catalog.store(imagetest.Image("a", "three", 3, dev))
+	catalog.store(imagetest.Image("a", "two", 2, dev))
+	assert.Equal(t, [3]string{"DELETED", "104", "two"}, watch.next())
+	catalog.delete("a", "one")
+	assert.Equal(t, [3]string{"DELETED", "105", "one"}, watch.next())
+
+	resumed := watchAt(t, base+"/v1/images?watch=true&channel=prod&resourceVersion=102&fields=name")
+	assert.Equal(t, [3]string{"DELETED", "104", "two"}, resumed.next())
+	assert.Equal(t, [3]string{"DELETED", "105", "one"}, resumed.next())
+
+	must(catalog.Replace(nil, "1000"))
+	assert.Equal(t, "ERROR", watch.next()[0])
+	assert.False(t, watch.lines.Scan(), "it ends")
+	for path, status := range map[string]int{
+		"/v1/images?watch=true&resourceVersion=105":  http.StatusGone,
+		"/v1/images?watch=true&resourceVersion=2000": http.StatusServiceUnavailable,
+		"/v1/images?watch=true&latest=true":          http.StatusBadRequest,
+		"/v1/images?watch=true&sort=name":            http.StatusBadRequest,
+	} {
+		assert.Equal(t, status, request(t, http.MethodGet, base+path, nil).status, path)
+	}
+}
