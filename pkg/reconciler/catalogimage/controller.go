@@ -36,6 +36,8 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 	return func(ctx context.Context, settings configmap.Watcher) *controller.Impl {
 		kube, catalog := kubeclient.Get(ctx), catalogclient.Get(ctx).ImagecatalogV1alpha1()
 		entries, leases, gone := informer.Get(ctx).Informer(), newLeaseInformer(kube, system.Namespace()), newDeparted(time.Now)
+		stored := newVersions(entries.GetIndexer())
+		ctx = context.WithValue(ctx, catalogclient.Key{}, notingClient{catalogclient.Get(ctx), stored}) // with which statuses are stored
 		secrets, accounts := newCredentialInformers(metadata)
 		metrics, err := newMetrics(meter)
 		reconciler := &Reconciler{
@@ -66,7 +68,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		})
 		impl.Concurrency = concurrency
 		impl.Reconciler = &turnstile{
-			generated: &announcing{impl.Reconciler.(generated), reconciler.journal, metrics},
+			generated: &upToDate{&announcing{impl.Reconciler.(generated), reconciler.journal, metrics}, stored},
 			entries:   entries.GetIndexer(), turn: client.Turn, untilDue: reconciler.untilDue,
 		}
 		enqueueWaiting := func() { impl.FilteredGlobalResync(waits, entries) }
@@ -77,6 +79,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			gauges.register(meter),
 			entries.AddIndexers(cache.Indexers{entriesOfLease: byLease, entriesOfCredential: byCredential}),
 			handle(entries, enqueueOnIntent(impl, gone)),
+			handle(entries, stored.handler()),
 			handle(leases, claims.handler()),
 			handle(secrets, onChange(credentials.secretChanged)),
 			handle(accounts, onChange(credentials.accountChanged)),

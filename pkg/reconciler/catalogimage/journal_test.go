@@ -65,8 +65,10 @@ func TestTheTurnstile(t *testing.T) {
 	impl := newImpl(t)
 	stile, ok := impl.Reconciler.(*turnstile)
 	require.True(t, ok, "%T", impl.Reconciler)
-	_, ok = stile.generated.(*announcing)
+	gate, ok := stile.generated.(*upToDate)
 	require.True(t, ok, "%T", stile.generated)
+	_, ok = gate.generated.(*announcing)
+	require.True(t, ok, "%T", gate.generated)
 
 	stile.generated = reconciling{end: func(context.Context) error { passed++; return nil }}
 	store := storeOf(t, entry(), named("checked", observed, resolved, describedSingle(digestA), checked(0)), named("odd", image("UPPER/case:1")))
