@@ -79,9 +79,10 @@ var (
 // ReconcileKind brings the claim and the labels of an entry in order and checks it when a check is due. It asks to be
 // called again when the next one is.
 func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
+	labelled := r.labels.Align(ctx, entry) // by the status that is stored, as the webhook does
 	repaired := r.repair(ctx, entry)
 	before := entry.DeepCopy()
-	event := r.reconcile(ctx, entry)
+	event := cmp.Or[reconciler.Event](labelled, r.reconcile(ctx, entry))
 	entry.Status.Phase = entry.Status.DerivePhase()
 	if !repaired { // else nobody knows what was before
 		r.journal.compare(ctx, before, entry)
@@ -103,19 +104,18 @@ func (r *Reconciler) repair(ctx context.Context, entry *v1alpha1.CatalogImage) b
 }
 
 func (r *Reconciler) reconcile(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
-	labelled := r.labels.Align(ctx, entry)
 	entry.Status.MarkPublished(entry)
 	ref, err := entry.Spec.Reference()
 	if err != nil {
 		entry.Status.MarkUnresolved("InvalidReference", err.Error())
-		return labelled // only a changed spec can mend it
+		return nil // only a changed spec can mend it
 	}
 	entry.Status.MarkImage(ref.Name(), r.now())
 	entry.Status.MarkNoPolicy()
 	uniqueAgain, err := r.judgeUnique(ctx, entry, ref)
 	resolvedAgain := r.judgeResolved(ctx, entry, ref)
 	judgeMetadata(entry)
-	if err := errors.Join(labelled, err); err != nil {
+	if err != nil {
 		return err
 	}
 	return controller.NewRequeueAfter(min(uniqueAgain, resolvedAgain))
