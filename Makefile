@@ -50,7 +50,8 @@ fuzz:
 registries-test:
 	@test/test.sh registries
 
-# With CAMPAIGN=full the races run for 1,000 rounds instead of 60, and every fault of a registry is tried, the slow ones too.
+# With CAMPAIGN=full the races run for 1,000 rounds instead of 60, every fault of a registry is tried, the slow ones too, and
+# the controller crashes before and after each of its writes, not at one of each kind of change.
 control-plane-test:
 	@test/test.sh control-plane
 

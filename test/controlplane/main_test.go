@@ -31,6 +31,9 @@ var (
 	catalog   versioned.Interface
 )
 
+// under is what all of it runs against.
+var under = plane.ControlPlane(os.Getenv("IMAGE_CATALOG_STATE"))
+
 func TestMain(m *testing.M) {
 	code, err := runWithPlane(context.Background(), m)
 	if err != nil {

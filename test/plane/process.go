@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type Process struct {
 	plane *Plane
 	path  string
 	ready func(context.Context) error
+	// gateway is where it asks instead of the API server; nil for none.
+	gateway *clientcmdapi.Cluster
 
 	running *exec.Cmd
 	ended   chan struct{}
@@ -179,11 +182,10 @@ func (p *Process) writeKubeconfig(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting a token of the service account %s: %w", p.account, err)
 	}
-	server := p.plane.Config
-	kubeconfig := clientcmdapi.NewConfig()
-	kubeconfig.Clusters["plane"] = &clientcmdapi.Cluster{
+	server, kubeconfig := p.plane.Config, clientcmdapi.NewConfig()
+	kubeconfig.Clusters["plane"] = cmp.Or(p.gateway, &clientcmdapi.Cluster{
 		Server: server.Host, CertificateAuthorityData: server.CAData, CertificateAuthority: server.CAFile,
-	}
+	})
 	kubeconfig.AuthInfos["account"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
 	kubeconfig.Contexts["plane"] = &clientcmdapi.Context{Cluster: "plane", AuthInfo: "account"}
 	kubeconfig.CurrentContext = "plane"

@@ -22,6 +22,7 @@ func newEnv(flags *flags) *cobra.Command {
 			lines := []string{
 				"export KUBECONFIG=" + quote(opened.Kubeconfig()),
 				"export PATH=" + quote(opened.Binaries.Dir) + ":$PATH",
+				"export IMAGE_CATALOG_STATE=" + quote(string(opened.Dir)),
 				"export IMAGE_CATALOG_AUDIT_LOG=" + quote(opened.AuditLog()),
 			}
 			if opened.Full {
