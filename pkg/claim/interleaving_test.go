@@ -46,8 +46,9 @@ type world struct {
 	now      time.Time
 	versions int
 	leases   map[string]*coordinationv1.Lease
-	entries  map[string]storedEntry // by name
-	seen     []storedEntry          // all that was ever stored, for a controller that sees it late
+	past     []*coordinationv1.Lease // every version of every lease
+	entries  map[string]storedEntry  // by name
+	seen     []storedEntry           // all that was ever stored, for a controller that sees it late
 	deleted  map[types.UID]bool
 	keeper   *Keeper
 
@@ -222,14 +223,16 @@ func (w *world) delete(ctx context.Context, name string) {
 	}
 }
 
-// adopt is the controller's, of anything that it has ever seen stored.
+// adopt is the controller's, of anything that it has ever seen stored, with the claim as it was at any time, or unknown.
 func (w *world) adopt(ctx context.Context) {
 	w.request(ctx)
 	if len(w.seen) == 0 {
 		return
 	}
 	claim := w.seen[w.random.IntN(len(w.seen))].Claim
-	again, err := w.keeper.Adopt(ctx, claim)
+	known := slices.DeleteFunc(slices.Clone(w.past), func(l *coordinationv1.Lease) bool { return l.Name != claim.LeaseName() })
+	known = append(known, nil)
+	again, err := w.keeper.Adopt(ctx, claim, known[w.random.IntN(len(known))])
 	switch {
 	case err != nil: // held or pending
 	case again > 0:
@@ -325,5 +328,6 @@ func (l worldLeases) put(lease *coordinationv1.Lease) *coordinationv1.Lease {
 	l.w.versions++
 	stored.ResourceVersion = fmt.Sprint(l.w.versions)
 	l.w.leases[stored.Name] = stored
+	l.w.past = append(l.w.past, stored.DeepCopy())
 	return stored
 }

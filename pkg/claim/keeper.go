@@ -79,16 +79,26 @@ func (k *Keeper) Check(ctx context.Context, claim Claim) error {
 // Adopt makes the claim adopted for an entry that is stored; it heals a claim that was lost or forged. The error is
 // as Take's. Without one the entry has the claim; a duration above zero is when to adopt it again, because another
 // write under the entry's name may be under way.
-func (k *Keeper) Adopt(ctx context.Context, claim Claim) (again time.Duration, err error) {
+//
+// The claim need not be read when known is how it was at some time, from a cache for example, and it was the entry's own:
+// it is written only if it is that still. Without known it is read.
+func (k *Keeper) Adopt(ctx context.Context, claim Claim, known *coordinationv1.Lease) (again time.Duration, err error) {
+	if known != nil && holder(known) != claim.Holder {
+		known = nil // what others hold is judged as it is now
+	}
 	err = k.untilWon(claim, func() error {
-		again, err = k.adopt(ctx, claim)
+		again, err = k.adopt(ctx, claim, known)
+		known = nil
 		return err
 	})
 	return again, err
 }
 
-func (k *Keeper) adopt(ctx context.Context, claim Claim) (time.Duration, error) {
-	lease, err := k.get(ctx, claim)
+func (k *Keeper) adopt(ctx context.Context, claim Claim, known *coordinationv1.Lease) (time.Duration, error) {
+	lease, err := known.DeepCopy(), error(nil)
+	if lease == nil {
+		lease, err = k.get(ctx, claim)
+	}
 	switch {
 	case err != nil:
 		return 0, err

@@ -83,7 +83,7 @@ func (k testKeeper) lease(t *testing.T, claim Claim) *coordinationv1.Lease {
 
 // adoptAtOnce is Adopt where nothing is to be waited for.
 func (k testKeeper) adoptAtOnce(ctx context.Context, claim Claim) error {
-	again, err := k.Adopt(ctx, claim)
+	again, err := k.Adopt(ctx, claim, nil)
 	if again != 0 {
 		return fmt.Errorf("to be adopted in %s", again)
 	}
@@ -388,13 +388,47 @@ func TestAdoptionWaitsForOtherCreatesOfTheName(t *testing.T) {
 			lease := claimed(mine.Identity, "mine", pending, test.ago)
 			lease.Annotations[UIDAnnotation] = string(test.taken)
 			k := newKeeper(t, exists, lease)
-			again, err := k.Adopt(t.Context(), mine)
+			again, err := k.Adopt(t.Context(), mine, nil)
 			require.NoError(t, err)
 			assert.Equal(t, test.again, again)
 			if test.again > 0 {
 				assert.Empty(t, k.writes())
 				return
 			}
+			assertHeld(t, k.lease(t, mine), mine, adopted)
+		})
+	}
+}
+
+func TestAKnownClaimIsAdoptedWithoutReadingIt(t *testing.T) {
+	older := claimed(mine.Identity, "mine", pending, 0)
+	older.ResourceVersion = "6"
+	for title, test := range map[string]struct {
+		known *coordinationv1.Lease
+		calls []string
+	}{
+		"as it is":       {claimed(mine.Identity, "mine", pending, 0), []string{"update"}},
+		"as it was":      {older, []string{"update", "get", "update"}},
+		"when another's": {claimed(mine.Identity, "theirs", pending, 0), []string{"get", "update"}},
+		"not known":      {nil, []string{"get", "update"}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			k := newKeeper(t, stored{"radar/mine": mine.Identity}, claimed(mine.Identity, "mine", pending, 0))
+			k.kube.PrependReactor("update", "leases", func(action clientgotesting.Action) (bool, runtime.Object, error) {
+				written := action.(clientgotesting.UpdateAction).GetObject().(*coordinationv1.Lease)
+				conflict := apierrors.NewConflict(coordinationv1.Resource("leases"), written.Name, errors.New("newer"))
+				return written.ResourceVersion != "7", nil, conflict
+			})
+			before := test.known.DeepCopy()
+			again, err := k.Adopt(t.Context(), mine, test.known)
+			require.NoError(t, err)
+			assert.Zero(t, again)
+			var calls []string
+			for _, action := range k.kube.Actions() {
+				calls = append(calls, action.GetVerb())
+			}
+			assert.Equal(t, test.calls, calls)
+			assert.Equal(t, before, test.known, "what is in a cache is everybody's")
 			assertHeld(t, k.lease(t, mine), mine, adopted)
 		})
 	}

@@ -41,11 +41,15 @@ type cachedClaims struct {
 
 // Adopt is that of claim.Keeper.
 func (c *cachedClaims) Adopt(ctx context.Context, wanted claim.Claim) (time.Duration, error) {
-	known, found, _ := c.leases.GetByKey(c.namespace + "/" + wanted.LeaseName()) // no error: it is a map
-	if found && wanted.InOrder(known.(*coordinationv1.Lease)) {
+	object, found, _ := c.leases.GetByKey(c.namespace + "/" + wanted.LeaseName()) // no error: it is a map
+	if !found {
+		return c.Keeper.Adopt(ctx, wanted, nil)
+	}
+	known := object.(*coordinationv1.Lease)
+	if wanted.InOrder(known) {
 		return 0, nil
 	}
-	return c.Keeper.Adopt(ctx, wanted)
+	return c.Keeper.Adopt(ctx, wanted, known)
 }
 
 // Release releases the claims that an entry holds and does not match, except the one on keep ("" for none). A duration
