@@ -26,7 +26,7 @@ type measurement struct {
 }
 
 func measurements(s settings) []measurement {
-	return append(listPages(s), registryLayer(s), createEntry(s), publishTaskRun(s))
+	return append(listPages(s), registryLayer(s), createEntry(s), controllerAtSize(s), publishTaskRun(s))
 }
 
 func bench(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -35,7 +35,7 @@ func bench(ctx context.Context, args []string, out, progress io.Writer) error {
 	pattern := flags.String("run", "", "measure only the figures whose name matches this `regexp`")
 	list := flags.Bool("list", false, "print the names of the figures and measure nothing")
 	flags.BoolVar(&s.short, "short", false, "fewer and shorter rounds: quick and less exact")
-	flags.StringVar(&s.profiles, "profiles", "", "keep the CPU profiles of the query server and the webhook in this `directory`")
+	flags.StringVar(&s.profiles, "profiles", "", "keep the CPU profiles of the query server, the webhook and the controller in this `directory`")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

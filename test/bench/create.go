@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/claim"
@@ -234,16 +233,8 @@ func (c *createEntries) startProfiles(ctx context.Context) (end func() error) {
 }
 
 func (c *createEntries) profile(ctx context.Context) error {
-	settings := c.Kube.CoreV1().ConfigMaps(plane.SystemNamespace)
-	_, err := settings.Patch(ctx, "config-observability", types.MergePatchType, []byte(`{"data": {"runtime-profiling": "enabled"}}`), metav1.PatchOptions{})
-	if err != nil {
-		return fmt.Errorf("switching profiles on: %w", err)
+	if err := switchProfilesOn(ctx, c.Plane); err != nil {
+		return err
 	}
-	time.Sleep(time.Second) // until the webhook has heard of it; if it has not, the next line says so
-	profile, err := fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", c.Webhooks[0].Profiles, c.rounds*2))
-	if err != nil {
-		return fmt.Errorf("taking a profile: %w", err)
-	}
-	path := filepath.Join(c.profiles, strings.ReplaceAll(c.name, "/", "-")+".pprof")
-	return os.WriteFile(path, profile.body, 0o644)
+	return takeProfile(ctx, c.Webhooks[0], c.rounds*2, filepath.Join(c.profiles, strings.ReplaceAll(c.name, "/", "-")+".pprof"))
 }

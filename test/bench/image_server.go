@@ -22,10 +22,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	content "github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// imageRepository has images with the tags 0, 1 and so on, of which each has one layer.
+	// imageRepository has images with the tags 0, 1 and so on, of which each has one layer, and is for the board of its number.
 	imageRepository = "bench/os"
 	// indexRepository has one index, of indexPlatforms.
 	indexRepository = "bench/index"
@@ -47,9 +48,7 @@ type images struct {
 // newImages is a registry with so many images, an index and a disk image.
 func newImages(count int) (server, error) {
 	s := &images{registry: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	loading := httptest.NewServer(s.registry)
-	defer loading.Close()
-	if err := fill(strings.TrimPrefix(loading.URL, "http://"), count); err != nil {
+	if err := fill(s.registry, count); err != nil {
 		return nil, fmt.Errorf("filling a registry: %w", err)
 	}
 	return s, nil
@@ -66,39 +65,87 @@ func (s *images) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.requests.Add(1)
+	if strings.Contains(r.URL.Path, "/referrers/") {
+		// The registry itself would read all manifests of the repository for it, each time.
+		w.Header().Set("Content-Type", string(types.OCIImageIndex))
+		_, _ = io.WriteString(w, noReferrers) // who asks sees whether it arrived
+		return
+	}
 	s.registry.ServeHTTP(w, r)
 }
 
-func fill(host string, count int) error {
+// noReferrers is the answer for every image here.
+const noReferrers = `{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}`
+
+// inProcess has a handler answer, without a network between.
+type inProcess struct{ http.Handler }
+
+// RoundTrip implements http.RoundTripper.
+func (h inProcess) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body == nil {
+		request.Body = http.NoBody // as a server has it
+	}
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, request)
+	response := recorder.Result()
+	response.Request = request
+	return response, nil
+}
+
+func fill(into http.Handler, count int) error {
+	pusher, err := remote.NewPusher(remote.WithTransport(inProcess{into}))
+	if err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.SetLimit(checkers)
 	for n := range count {
-		image, err := random.Image(256, 1)
-		if err != nil {
-			return err
-		}
-		if err := push(host, imageRepository, fmt.Sprint(n), func(ref name.Reference) error { return remote.Write(ref, image) }); err != nil {
-			return err
-		}
+		group.Go(func() error {
+			image, err := numberedImage(n)
+			if err != nil {
+				return err
+			}
+			return push(pusher, imageRepository, fmt.Sprint(n), image)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	index, err := random.Index(256, 1, indexPlatforms)
 	if err != nil {
 		return err
 	}
-	if err := push(host, indexRepository, onlyTag, func(ref name.Reference) error { return remote.WriteIndex(ref, index) }); err != nil {
+	if err := push(pusher, indexRepository, onlyTag, index); err != nil {
 		return err
 	}
 	disk, err := diskImage()
 	if err != nil {
 		return err
 	}
-	return push(host, diskRepository, onlyTag, func(ref name.Reference) error { return remote.Write(ref, disk) })
+	return push(pusher, diskRepository, onlyTag, disk)
 }
 
-func push(host, repository, tag string, write func(name.Reference) error) error {
-	ref, err := name.ParseReference(host + "/" + repository + ":" + tag)
+// numberedImage differs from the others in its layer, and says that it is for the board of its number.
+func numberedImage(n int) (v1.Image, error) {
+	layer := content.NewLayer(fmt.Appendf(nil, "the files of image %d", n), types.OCIUncompressedLayer)
+	image, err := mutate.AppendLayers(mutate.MediaType(mutate.ConfigMediaType(empty.Image, types.OCIConfigJSON), types.OCIManifestSchema1), layer)
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config.Architecture, config.OS = string(boards[n%len(boards)].architecture), "linux"
+	return mutate.ConfigFile(image, config)
+}
+
+func push(pusher *remote.Pusher, repository, tag string, what remote.Taggable) error {
+	ref, err := name.ParseReference("localhost/" + repository + ":" + tag)
 	if err != nil {
 		return err
 	}
-	return write(ref)
+	return pusher.Push(context.Background(), ref, what)
 }
 
 func diskImage() (v1.Image, error) {

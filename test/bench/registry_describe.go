@@ -23,7 +23,7 @@ func (l *registryBench) describe(ctx context.Context) ([]figure, error) {
 	}
 	ours := func(ctx context.Context) (float64, error) {
 		client := registry.New(l.settings)
-		return once(ctx, references, func(ctx context.Context, ref name.Reference) error {
+		return once(ctx, checkers, references, func(ctx context.Context, ref name.Reference) error {
 			_, err := client.Describe(ctx, ref, nil)
 			return err
 		})
@@ -33,7 +33,7 @@ func (l *registryBench) describe(ctx context.Context) ([]figure, error) {
 		if err != nil {
 			return 0, err
 		}
-		return once(ctx, references, func(ctx context.Context, ref name.Reference) error { return pull(ctx, puller, ref) })
+		return once(ctx, checkers, references, func(ctx context.Context, ref name.Reference) error { return pull(ctx, puller, ref) })
 	}
 	rate, plainRate, err := l.inTurns(ctx, ours, theirs)
 	if err != nil {
@@ -87,16 +87,16 @@ func readImage(image v1.Image) error {
 	return err
 }
 
-// once does something for each reference, for as many at a time as there are checkers, and gives the number in a second.
-func once(ctx context.Context, references []name.Reference, do func(context.Context, name.Reference) error) (float64, error) {
+// once does something for each of many, for so many at a time, and gives the number in a second.
+func once[T any](ctx context.Context, atATime int, all []T, do func(context.Context, T) error) (float64, error) {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(checkers)
+	group.SetLimit(atATime)
 	began := time.Now()
-	for _, ref := range references {
-		group.Go(func() error { return do(ctx, ref) })
+	for _, one := range all {
+		group.Go(func() error { return do(ctx, one) })
 	}
 	err := group.Wait()
-	return float64(len(references)) / time.Since(began).Seconds(), err
+	return float64(len(all)) / time.Since(began).Seconds(), err
 }
 
 // requests counts those of a first check of an image and of an index, and of a re-check.
@@ -109,11 +109,11 @@ func (l *registryBench) requests(ctx context.Context) ([]figure, error) {
 			return nil, err
 		}
 		client = registry.New(l.settings)
-		ours, err := l.counted(ctx, func() error { _, err := client.Describe(ctx, ref, nil); return err })
+		ours, err := l.registry.counted(ctx, func() error { _, err := client.Describe(ctx, ref, nil); return err })
 		if err != nil {
 			return nil, err
 		}
-		theirs, err := l.counted(ctx, func() error {
+		theirs, err := l.registry.counted(ctx, func() error {
 			puller, err := newPuller()
 			if err != nil {
 				return err
@@ -129,7 +129,7 @@ func (l *registryBench) requests(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	again, err := l.counted(ctx, func() error { _, err := client.Head(ctx, ref, nil); return err })
+	again, err := l.registry.counted(ctx, func() error { _, err := client.Head(ctx, ref, nil); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -137,20 +137,21 @@ func (l *registryBench) requests(ctx context.Context) ([]figure, error) {
 }
 
 // counted gives how many requests something costs the registry.
-func (l *registryBench) counted(ctx context.Context, do func() error) (float64, error) {
-	before, err := l.count(ctx)
+func (p *process) counted(ctx context.Context, do func() error) (float64, error) {
+	before, err := p.count(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if err := do(); err != nil {
 		return 0, err
 	}
-	after, err := l.count(ctx)
+	after, err := p.count(ctx)
 	return after - before, err
 }
 
-func (l *registryBench) count(ctx context.Context) (float64, error) {
-	a, err := fetch(ctx, l.registry.url(countPath))
+// count is how many requests a registry has had.
+func (p *process) count(ctx context.Context) (float64, error) {
+	a, err := fetch(ctx, p.url(countPath))
 	if err != nil {
 		return 0, err
 	}
