@@ -167,7 +167,7 @@ func (c *controllerBench) pollMetrics(ctx context.Context, wanted func(series) b
 
 // heap is what the controller keeps, in bytes: after a garbage collection.
 func (c *controllerBench) heap(ctx context.Context) (float64, error) {
-	profile, err := fetch(ctx, "http://"+c.Controller.Profiles+"/debug/pprof/heap?debug=1&gc=1")
+	profile, err := fetchProfile(ctx, c.Controller, "heap?debug=1&gc=1")
 	if err != nil {
 		return 0, err
 	}

@@ -24,10 +24,26 @@ func switchProfilesOn(ctx context.Context, p *plane.Plane) error {
 
 // takeProfile keeps a CPU profile of a process over so many seconds.
 func takeProfile(ctx context.Context, of *plane.Process, seconds int, path string) error {
-	time.Sleep(2 * time.Second) // until it has started, and heard that profiles are on; if it has not, the next line says so
-	profile, err := fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", of.Profiles, seconds))
+	profile, err := fetchProfile(ctx, of, fmt.Sprintf("profile?seconds=%d", seconds))
 	if err != nil {
-		return fmt.Errorf("taking a profile of %s: %w", of.Name, err)
+		return err
 	}
 	return os.WriteFile(path, profile.body, 0o644)
+}
+
+// fetchProfile gives a process some time to have started, and to have heard that profiles are on.
+func fetchProfile(ctx context.Context, of *plane.Process, kind string) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		profile, err := fetch(ctx, "http://"+of.Profiles+"/debug/pprof/"+kind)
+		if err == nil {
+			return profile, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("taking a profile of %s: %w", of.Name, err)
+		case <-time.After(pollPause):
+		}
+	}
 }
