@@ -46,9 +46,9 @@ type images struct {
 }
 
 // newImages is a registry with so many images, an index and a disk image.
-func newImages(count int) (server, error) {
+func newImages(ctx context.Context, count int) (server, error) {
 	s := &images{registry: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	if err := fill(s.registry, count); err != nil {
+	if err := fill(ctx, s.registry, count); err != nil {
 		return nil, fmt.Errorf("filling a registry: %w", err)
 	}
 	return s, nil
@@ -92,7 +92,7 @@ func (h inProcess) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func fill(into http.Handler, count int) error {
+func fill(ctx context.Context, into http.Handler, count int) error {
 	pusher, err := remote.NewPusher(remote.WithTransport(inProcess{into}))
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func fill(into http.Handler, count int) error {
 			if err != nil {
 				return err
 			}
-			return push(pusher, imageRepository, fmt.Sprint(n), image)
+			return push(ctx, pusher, imageRepository, fmt.Sprint(n), image)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -115,14 +115,14 @@ func fill(into http.Handler, count int) error {
 	if err != nil {
 		return err
 	}
-	if err := push(pusher, indexRepository, onlyTag, index); err != nil {
+	if err := push(ctx, pusher, indexRepository, onlyTag, index); err != nil {
 		return err
 	}
 	disk, err := diskImage()
 	if err != nil {
 		return err
 	}
-	return push(pusher, diskRepository, onlyTag, disk)
+	return push(ctx, pusher, diskRepository, onlyTag, disk)
 }
 
 // numberedImage differs from the others in its layer, and says that it is for the board of its number.
@@ -140,12 +140,12 @@ func numberedImage(n int) (v1.Image, error) {
 	return mutate.ConfigFile(image, config)
 }
 
-func push(pusher *remote.Pusher, repository, tag string, what remote.Taggable) error {
+func push(ctx context.Context, pusher *remote.Pusher, repository, tag string, what remote.Taggable) error {
 	ref, err := name.ParseReference("localhost/" + repository + ":" + tag)
 	if err != nil {
 		return err
 	}
-	return pusher.Push(context.Background(), ref, what)
+	return pusher.Push(ctx, ref, what)
 }
 
 func diskImage() (v1.Image, error) {

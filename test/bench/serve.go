@@ -45,7 +45,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 	case *source != "":
 		begin = func(ctx context.Context) (server, error) { return newStatic(ctx, *source) }
 	case *images != 0:
-		begin = func(context.Context) (server, error) { return newImages(*images) }
+		begin = func(ctx context.Context) (server, error) { return newImages(ctx, *images) }
 	case *admit != "":
 		begin = func(context.Context) (server, error) { return newAdmitting(*admit), nil }
 	}
