@@ -114,8 +114,12 @@ func (c *Client) adjust() {
 func (c *Client) Settings() *Settings { return c.settings.Load() }
 
 // Turn is how long to wait before a look-up in a repository, because its host is asked about as many images as it may be;
-// zero if one can begin now. Who asks takes a turn: the next who asks is given a later one.
+// zero if one can begin now, or will be refused because the settings do not allow it. Who asks takes a turn: the next who
+// asks is given a later one.
 func (c *Client) Turn(repository name.Repository) time.Duration {
+	if c.settings.Load().Allows(repository) != nil {
+		return 0
+	}
 	now := time.Now()
 	turn := c.host(authorityOfRegistry(repository), false).gate.turn(now)
 	if turn.IsZero() {

@@ -221,6 +221,30 @@ func TestAShareOfTheLimits(t *testing.T) {
 	group.Wait()
 }
 
+// A host that is asked about as much as it may be keeps those waiting who would ask it, and nobody else.
+func TestTurns(t *testing.T) {
+	const hosts = "127.0.0.1: {plainHTTP: true, privateAddresses: true, maxConcurrent: 1}"
+	s := newServer(t)
+	release := make(chan struct{})
+	s.inject(only(func(http.ResponseWriter, *http.Request) bool {
+		<-release
+		return false
+	}, "manifests"))
+	client := registry.New(settings(hosts), registry.RefuseWhenBusy())
+	repository := s.ref("acme/os:1").Context()
+	assert.Zero(t, client.Turn(repository))
+	var group sync.WaitGroup
+	group.Go(func() { _, _ = client.Head(context.Background(), s.ref("acme/os:1"), nil) })
+	require.Eventually(t, func() bool { return client.Turn(repository) > 0 }, 10*time.Second, time.Millisecond)
+
+	others, err := registry.ParseSettings(map[string]string{"hosts": hosts, "allowed": "quay.io/**"})
+	require.NoError(t, err)
+	client.Configure(others)
+	assert.Zero(t, client.Turn(repository), "the host will not be asked about what is not allowed")
+	close(release)
+	group.Wait()
+}
+
 // tokens is a token server, on the host of the registry, and a registry that believes in the latest token only.
 type tokens struct {
 	realm  string

@@ -201,6 +201,12 @@ func (h Host) under(all Host) Host {
 // equal says whether two hosts are treated alike.
 func (h Host) equal(other Host) bool { return reflect.DeepEqual(h, other) }
 
+// asksAs says whether two hosts are asked in the same way, whatever their limits.
+func (h Host) asksAs(other Host) bool {
+	h.MaxConcurrent, h.RequestsPerSecond = other.MaxConcurrent, other.RequestsPerSecond
+	return h.equal(other)
+}
+
 // roots are the certificates to trust; nil for the system's alone.
 func (h Host) roots() (*x509.CertPool, error) {
 	if h.CertificateAuthorities == "" {

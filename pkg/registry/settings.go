@@ -182,6 +182,11 @@ func (s *Settings) find(authority string) Host {
 	return s.others
 }
 
+// AsksAs says whether hosts are asked in the same way by two settings, whatever the limits.
+func (s *Settings) AsksAs(other *Settings) bool {
+	return s.others.asksAs(other.others) && maps.EqualFunc(s.hosts, other.hosts, Host.asksAs)
+}
+
 // Allows says whether images of a repository may be asked about. The error is an *Error with the reason Blocked.
 func (s *Settings) Allows(repository name.Repository) error {
 	if s == nil || len(s.allowed) == 0 || slices.ContainsFunc(s.allowed, func(p pattern) bool { return p.matches(repository) }) {

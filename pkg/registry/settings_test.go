@@ -182,6 +182,21 @@ trusted.example.com: {requestsPerSecond: 0.5, certificateAuthorities: `+inYAML(t
 	assert.Equal(t, Host{named: true, MaxConcurrent: 3, RequestsPerSecond: 0.5, CertificateAuthorities: ours + "\n" + theirs}, settings.Host("trusted.example.com"))
 }
 
+func TestWhetherHostsAreAskedInTheSameWay(t *testing.T) {
+	before := parsedHosts(t, `{quay.io: {tokenServers: [sso.example.net]}, "*": {privateAddresses: true}}`)
+	for hosts, want := range map[string]bool{
+		`{quay.io: {tokenServers: [sso.example.net]}, "*": {privateAddresses: true}}`:                                         true,
+		`{quay.io: {tokenServers: [sso.example.net], maxConcurrent: 1}, "*": {privateAddresses: true, requestsPerSecond: 1}}`: true,
+		`{quay.io: {tokenServers: [sso.example.net], plainHTTP: true}, "*": {privateAddresses: true}}`:                        false,
+		`{quay.io: {tokenServers: [sso.example.net]}, ghcr.io: {}, "*": {privateAddresses: true}}`:                            false,
+		`{quay.io: {tokenServers: [sso.example.net]}}`:                                                                        false,
+		`{"*": {privateAddresses: true}}`:                                                                                     false,
+	} {
+		assert.Equal(t, want, before.AsksAs(parsedHosts(t, hosts)), hosts)
+	}
+	assert.True(t, (&Settings{}).AsksAs(parsedHosts(t, "")), "no hosts are no hosts")
+}
+
 // The kubelet mounts a ConfigMap as links to files in a folder that a link of its own leads to.
 func TestReadingMountedSettings(t *testing.T) {
 	dir := t.TempDir()

@@ -69,6 +69,8 @@ type Reconciler struct {
 	now       func() time.Time
 	// due is when a regular check is, after one at a time.
 	due func(*v1alpha1.CatalogImage, time.Time) time.Time
+	// allowed says whether the settings let a repository be asked about.
+	allowed func(name.Repository) bool
 }
 
 var (
@@ -130,13 +132,16 @@ func (r *Reconciler) ObserveDeletion(ctx context.Context, key types.NamespacedNa
 	return controller.NewRequeueAfter(again)
 }
 
-// untilDue is how long the registry's last verdict stands: not at all for a changed spec, when there is none, or when
-// somebody asked for a check.
-func (r *Reconciler) untilDue(entry *v1alpha1.CatalogImage) time.Duration {
+// untilDue is how long the registry's last verdict stands: not at all for a changed spec, when there is none, when somebody
+// asked for a check, or when the settings do not let the registry be asked any more.
+func (r *Reconciler) untilDue(entry *v1alpha1.CatalogImage, repository name.Repository) time.Duration {
 	status := &entry.Status
 	resolved, fresh := status.GetCondition(v1alpha1.ConditionResolved), status.GetCondition(v1alpha1.ConditionFresh)
 	_, requested := entry.RequestedCheck()
 	if requested || len(status.Damage(r.now())) > 0 || resolved.IsUnknown() || !fresh.IsTrue() || changed(entry) || status.LastCheckedAt == nil {
+		return 0
+	}
+	if !r.allowed(repository) {
 		return 0
 	}
 	if !resolved.IsTrue() {
@@ -184,7 +189,7 @@ func soonest(interval time.Duration, others ...time.Duration) time.Duration {
 
 // judgeResolved asks the registry about the image if that is due. It returns when to ask again.
 func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogImage, ref name.Reference) time.Duration {
-	if wait := r.untilDue(entry); wait > 0 {
+	if wait := r.untilDue(entry, ref.Context()); wait > 0 {
 		return wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)

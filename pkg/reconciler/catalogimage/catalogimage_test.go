@@ -360,6 +360,15 @@ func TestNoAnswer(t *testing.T) {
 			asked:    []string{"head " + reference},
 		}
 	}
+	blocks := answer(registry.Blocked)
+	rows["checked just now, and not allowed any more"] = &row{
+		before:   available(sinceChecked),
+		blocked:  true,
+		registry: fakeRegistry{err: blocks},
+		after:    available(sinceChecked, outage("Blocked", blocks.Error(), 0)),
+		again:    retryInterval,
+		asked:    []string{"head " + reference},
+	}
 	unreadable := errors.New("reading the pull secrets of radar/autosd: forbidden")
 	rows["the pull secrets cannot be read"] = &row{
 		before:    entry(),

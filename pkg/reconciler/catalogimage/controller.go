@@ -3,12 +3,10 @@ package catalogimage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"go.opentelemetry.io/otel/metric"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
@@ -56,6 +54,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			metrics: metrics,
 			now:     time.Now,
 			due:     slotAfter,
+			allowed: func(repository name.Repository) bool { return client.Settings().Allows(repository) == nil },
 		}
 		var claims claimEvents
 		impl := catalogimagereconciler.NewImpl(ctx, reconciler, func(impl *controller.Impl) controller.Options {
@@ -71,8 +70,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			generated: &upToDate{&announcing{impl.Reconciler.(generated), reconciler.journal, metrics}, stored},
 			entries:   entries.GetIndexer(), turn: client.Turn, untilDue: reconciler.untilDue,
 		}
-		enqueueWaiting := func() { impl.FilteredGlobalResync(waits, entries) }
-		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), enqueueWaiting}
+		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), func() { impl.FilteredGlobalResync(waits, entries) }}
 		gauges := &gauges{metrics, entries.GetStore(), leases.GetStore(), client.States, reconciler.due, reconciler.now}
 		if err := errors.Join(
 			err,
@@ -86,7 +84,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		); err != nil {
 			logging.FromContext(ctx).Fatalw("Starting to watch and to measure", "error", err)
 		}
-		follow(ctx, settings, configure(ctx, client, enqueueWaiting))
+		follow(ctx, settings, configure(ctx, client, func(touched func(any) bool) { impl.FilteredGlobalResync(touched, entries) }))
 		start(ctx, leases, secrets, accounts)
 		return impl
 	}
@@ -105,35 +103,4 @@ func start(ctx context.Context, informers ...cache.SharedIndexInformer) {
 func handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) error {
 	_, err := informer.AddEventHandler(handler)
 	return err
-}
-
-// follow has changes of config-registries observed, which need not exist.
-func follow(ctx context.Context, settings configmap.Watcher, observe configmap.Observer) {
-	watcher, ok := settings.(configmap.DefaultingWatcher)
-	if !ok {
-		logging.FromContext(ctx).Fatalw("Following "+registry.ConfigMapName, "watcher", fmt.Sprintf("%T", settings))
-	}
-	watcher.WatchWithDefault(noSettings(), observe)
-}
-
-// noSettings is what holds as long as nobody made config-registries.
-func noSettings() corev1.ConfigMap {
-	return corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: system.Namespace(), Name: registry.ConfigMapName}}
-}
-
-// configure has changed settings take effect, and tells when they have. Those that cannot be read change nothing: the
-// webhook refuses them, so they came while it was away.
-func configure(ctx context.Context, client *registry.Client, configured func()) configmap.Observer {
-	return func(config *corev1.ConfigMap) {
-		settings, err := registry.ParseSettings(config.Data)
-		if err == nil && len(config.BinaryData) > 0 {
-			err = errors.New("there is binary data in it: write it as text in UTF-8")
-		}
-		if err != nil {
-			logging.FromContext(ctx).Errorw("Keeping the settings for registries as they were: "+registry.ConfigMapName+" cannot be read", "error", err)
-			return
-		}
-		client.Configure(settings)
-		configured()
-	}
 }

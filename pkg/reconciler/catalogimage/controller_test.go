@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/metric/noop"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,7 +16,6 @@ import (
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/configmap/informer"
 	"knative.dev/pkg/controller"
-	logtesting "knative.dev/pkg/logging/testing"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	"knative.dev/pkg/system"
 	_ "knative.dev/pkg/system/testing"
@@ -74,31 +72,4 @@ func TestTheControllerWatchesTheEntries(t *testing.T) {
 	known, err := catalogimage.Get(ctx).Lister().CatalogImages("radar").Get("autosd")
 	require.NoError(t, err)
 	assert.Equal(t, reference, known.Spec.Image)
-}
-
-// Settings that change take effect, and have those asked about again that wait for an answer. What cannot be read changes
-// nothing: neither does it open what was closed.
-func TestSettingsAreFollowed(t *testing.T) {
-	client, configured := registry.New(nil), 0
-	observe := configure(logtesting.TestContextWithLogger(t), client, func() { configured++ })
-	private := func() bool { return client.Settings().Host("10.0.0.1").PrivateAddresses }
-
-	open := noSettings()
-	open.Data = map[string]string{"hosts": "10.0.0.1: {privateAddresses: true}"}
-	observe(&open)
-	assert.True(t, private())
-	assert.Equal(t, 1, configured)
-
-	broken, binary := noSettings(), noSettings()
-	broken.Data = map[string]string{"hosts": "10.0.0.1: {privateAddresses: perhaps}"}
-	binary.BinaryData = map[string][]byte{"allowed": {0xff}}
-	for _, unreadable := range []corev1.ConfigMap{broken, binary} {
-		observe(&unreadable)
-		assert.True(t, private(), "what held before is kept")
-		assert.Equal(t, 1, configured)
-	}
-	none := noSettings()
-	observe(&none)
-	assert.False(t, private())
-	assert.Equal(t, 2, configured)
 }

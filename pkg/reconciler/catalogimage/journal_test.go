@@ -72,7 +72,7 @@ func TestTheTurnstile(t *testing.T) {
 
 	stile.generated = reconciling{end: func(context.Context) error { passed++; return nil }}
 	store := storeOf(t, entry(), named("checked", observed, resolved, describedSingle(digestA), checked(0)), named("odd", image("UPPER/case:1")))
-	stile.entries, stile.untilDue = store, (&Reconciler{now: nowIs(now), due: slotAfter}).untilDue
+	stile.entries, stile.untilDue = store, (&Reconciler{now: nowIs(now), due: slotAfter, allowed: always}).untilDue
 	stile.turn = func(repository name.Repository) time.Duration {
 		assert.Equal(t, "quay.io/acme/autosd", repository.Name())
 		return time.Second
@@ -91,6 +91,8 @@ func TestTheTurnstile(t *testing.T) {
 	require.NoError(t, stile.Reconcile(ctx, key))
 	assert.Equal(t, 2, passed)
 }
+
+func always(name.Repository) bool { return true }
 
 func nowIs(at time.Time) func() time.Time { return func() time.Time { return at } }
 

@@ -59,7 +59,7 @@ func TestMetricsOfWhatIsDone(t *testing.T) {
 	image := &fakeRegistry{image: single(digestA)}
 	r := &Reconciler{
 		registry: image, keychains: fakeKeychains{}, claims: &fakeClaims{}, labels: &fakeLabels{}, journal: &journal{}, metrics: m,
-		now: nowIs(now), due: slotAfter,
+		now: nowIs(now), due: slotAfter, allowed: always,
 	}
 	ctx := controller.WithEventRecorder(logtesting.TestContextWithLogger(t), events.NewFakeRecorder(100))
 	reconcile := func(i *v1alpha1.CatalogImage, err error) {

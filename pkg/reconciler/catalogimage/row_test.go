@@ -256,6 +256,7 @@ func answer(reason registry.Reason) *registry.Error {
 type row struct {
 	before    *v1alpha1.CatalogImage
 	registry  fakeRegistry
+	blocked   bool // by the settings
 	claims    fakeClaims
 	keychains fakeKeychains
 	labels    fakeLabels
@@ -341,8 +342,9 @@ func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Rec
 		listers.NewCatalogImageLister(objects.IndexerForObjectType(&v1alpha1.CatalogImage{})), recorder,
 		&Reconciler{
 			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes, metrics: counted,
-			now: func() time.Time { return now },
-			due: func(i *v1alpha1.CatalogImage, checked time.Time) time.Time { return checked.Add(i.Spec.Interval()) },
+			now:     func() time.Time { return now },
+			due:     func(i *v1alpha1.CatalogImage, checked time.Time) time.Time { return checked.Add(i.Spec.Interval()) },
+			allowed: func(name.Repository) bool { return !r.blocked },
 		}).(generated)
 	require.NoError(t, inner.Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}))
 	return &lastResult{Reconciler: &announcing{inner, notes, counted}}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}

@@ -17,7 +17,7 @@ type turnstile struct {
 	generated
 	entries  cache.KeyGetter
 	turn     func(name.Repository) time.Duration
-	untilDue func(*v1alpha1.CatalogImage) time.Duration
+	untilDue func(*v1alpha1.CatalogImage, name.Repository) time.Duration
 }
 
 // Reconcile implements controller.Reconciler.
@@ -34,11 +34,11 @@ func (t *turnstile) wait(key string) time.Duration {
 		return 0
 	}
 	entry, ok := object.(*v1alpha1.CatalogImage)
-	if !ok || t.untilDue(entry) > 0 {
+	if !ok {
 		return 0
 	}
 	ref, err := entry.Spec.Reference()
-	if err != nil {
+	if err != nil || t.untilDue(entry, ref.Context()) > 0 {
 		return 0
 	}
 	return t.turn(ref.Context())
