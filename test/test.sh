@@ -77,7 +77,9 @@ for tier in "$@"; do
   control-plane)
     trap 'cluster down --control-plane; rm -rf "$logs"' EXIT
     cluster up --control-plane
-    inside "$tier" tests "$tier" . -count=1 -timeout 15m -parallel 32 -tags controlplane ./test/controlplane
+    timeout=15m
+    [ "${CAMPAIGN:-}" != full ] || timeout=60m
+    inside "$tier" tests "$tier" . -count=1 -timeout "$timeout" -parallel 32 -tags controlplane ./test/controlplane
     inside "$tier" keep_audit "$tier"
     ;;
   cluster)

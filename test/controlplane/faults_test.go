@@ -62,6 +62,7 @@ var soon = []string{"401", "403", "404 of the configuration", "429", "malformed 
 // What an operator sees of each fault, of an entry that is new and of one that was found before, and after it. The golden
 // file has it all; CAMPAIGN=full go test -parallel 32 -update writes it anew.
 func TestWhatAnOperatorSeesOfFaults(t *testing.T) {
+	t.Parallel()
 	want := readTroubles(t)
 	tried := troubles
 	if os.Getenv("CAMPAIGN") != "full" {

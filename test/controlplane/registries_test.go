@@ -96,6 +96,29 @@ func TestOnlyAllowedImagesBecomeEntries(t *testing.T) {
 	assert.NoError(t, create("theirs", "quay.io.evil.example/acme/autosd:1"))
 }
 
+// What is allowed no more is blocked at once, and asked about at once when it is allowed again. Nobody asks about the others.
+func TestStoredEntriesFollowWhatIsAllowed(t *testing.T) {
+	const count = 20
+	theirs, ours := newTroubled(t), newTroubled(t)
+	taken, _ := theirs.publish(t, count, v1alpha1.DefaultCheckInterval)
+	kept, _ := ours.publish(t, count, v1alpha1.DefaultCheckInterval)
+	kept.forbid(func(*v1alpha1.CatalogImage) string { return "touched" })
+	theirs.Forget()
+	ours.Forget()
+
+	allow(t, ours.Host+"/**")
+	taken.await(t, count, isNotFresh("Blocked"))
+	assert.Equal(t, count, taken.count(isAvailable), "what was found before stands for a while")
+	assert.Empty(t, theirs.Log())
+
+	setAllowed(t.Context(), t, nil)
+	taken.await(t, count, isFresh)
+	assert.NotEmpty(t, theirs.Log())
+	assert.Empty(t, ours.Log())
+	_, touched := kept.end()
+	assert.Empty(t, touched)
+}
+
 // Without the ConfigMap everything is allowed, and one that is made anew is held to the same rules, whatever its labels.
 func TestTheSettingsForRegistriesCanBeMadeAnew(t *testing.T) {
 	configs := kube.CoreV1().ConfigMaps(systemNamespace)

@@ -12,8 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
 
 // The leader is killed in the midst of its work: another replica goes on, nothing is lost, and nothing is told twice.
@@ -48,17 +46,4 @@ func TestTheLeaderIsKilledWhileEntriesAreBeingPublished(t *testing.T) {
 	for what, times := range told {
 		assert.EqualValues(t, 1, times, what)
 	}
-}
-
-func countAvailable(t *testing.T, namespace string) int {
-	t.Helper()
-	list, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	found := 0
-	for i := range list.Items {
-		if list.Items[i].Status.Phase == v1alpha1.PhaseAvailable {
-			found++
-		}
-	}
-	return found
 }

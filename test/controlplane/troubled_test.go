@@ -3,72 +3,84 @@
 package controlplane
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
-	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/test/faults"
 )
 
-// troubled is a registry with one image that can be away, or throttle, and counts.
+// troubled is a registry behind a proxy that has faults. The catalog asks by way of the proxy, and the test directly.
 type troubled struct {
-	ref             name.Reference
-	away, throttles atomic.Bool
-	requests        atomic.Int64
+	*faults.Proxy
+	direct name.Repository
 }
 
 func newTroubled(t *testing.T) *troubled {
 	t.Helper()
-	o := &troubled{}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o.requests.Add(1)
-		switch {
-		case o.away.Load():
-			w.WriteHeader(http.StatusServiceUnavailable)
-		case o.throttles.Load():
-			w.Header().Set("Retry-After", "10")
-			w.WriteHeader(http.StatusTooManyRequests)
-		default:
-			inner.ServeHTTP(w, r)
-		}
-	}))
+	inner := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(inner)
 	t.Cleanup(server.Close)
-	var err error
-	o.ref, err = name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/acme/autosd:1")
+	direct, err := name.NewRepository(strings.TrimPrefix(server.URL, "http://") + "/acme/autosd")
 	require.NoError(t, err)
-	push(t, o.ref)
-	return o
+	proxy, err := faults.NewProxy(new(faults.Ledger), faults.Site{}, inner)
+	require.NoError(t, err)
+	t.Cleanup(proxy.Close)
+	return &troubled{proxy, direct}
 }
 
-// publish makes so many entries, named autosd-0 and so on, of tags of one image, in a namespace of their own.
-func publish(t *testing.T, ref name.Reference, count int) (namespace string) {
+// tagged is how an entry names a tag of the registry.
+func (r *troubled) tagged(tag string) string {
+	return r.Host + "/" + r.direct.RepositoryStr() + ":" + tag
+}
+
+// publish makes so many entries, named autosd-0 and so on, of the tags 0 and so on of one image, in a namespace of their
+// own. It returns when they are available.
+func (r *troubled) publish(t *testing.T, count int, checkInterval time.Duration) (*vigil, v1.Image) {
 	t.Helper()
-	image, err := remote.Image(ref)
+	image, err := random.Image(512, 1)
 	require.NoError(t, err)
-	namespace = newNamespace(t)
-	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
+	require.NoError(t, remote.Write(r.direct.Tag("0"), image))
+	v := newVigil(t)
+	eachOf(t, count, func(ctx context.Context, n int) error {
+		tag := fmt.Sprint(n)
+		if err := remote.Tag(r.direct.Tag(tag), image, remote.WithContext(ctx)); err != nil {
+			return err
+		}
+		entry := newEntry("autosd-"+tag, r.tagged(tag))
+		entry.Spec.CheckInterval = &metav1.Duration{Duration: checkInterval}
+		_, err := catalog.ImagecatalogV1alpha1().CatalogImages(v.namespace).Create(ctx, entry, metav1.CreateOptions{})
+		return err
+	})
+	v.await(t, count, isAvailable)
+	return v, image
+}
+
+// eachOf does something for every number below count, a few at a time.
+func eachOf(t *testing.T, count int, do func(context.Context, int) error) {
+	t.Helper()
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(8)
 	for n := range count {
-		tag := ref.Context().Tag(fmt.Sprint(n))
-		require.NoError(t, remote.Tag(tag, image))
-		_, err := entries.Create(t.Context(), newEntry(fmt.Sprintf("autosd-%d", n), tag.Name()), metav1.CreateOptions{})
-		require.NoError(t, err)
+		group.Go(func() error { return do(ctx, n) })
 	}
-	return namespace
+	require.NoError(t, group.Wait())
 }
 
 // askAll asks for a check of every entry of a namespace.
@@ -78,19 +90,19 @@ func askAll(t *testing.T, namespace string) {
 	list, err := entries.List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	ask := fmt.Appendf(nil, `{"metadata": {"annotations": {%q: %q}}}`, v1alpha1.CheckRequestedAtAnnotation, time.Now().UTC().Format(time.RFC3339Nano))
-	for i := range list.Items {
-		_, err := entries.Patch(t.Context(), list.Items[i].Name, types.MergePatchType, ask, metav1.PatchOptions{})
-		require.NoError(t, err)
-	}
+	eachOf(t, len(list.Items), func(ctx context.Context, n int) error {
+		_, err := entries.Patch(ctx, list.Items[n].Name, types.MergePatchType, ask, metav1.PatchOptions{})
+		return err
+	})
 }
 
-func countFresh(t *testing.T, namespace string, status corev1.ConditionStatus) int {
+func countAvailable(t *testing.T, namespace string) int {
 	t.Helper()
 	list, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	found := 0
 	for i := range list.Items {
-		if fresh := list.Items[i].Status.GetCondition(v1alpha1.ConditionFresh); fresh != nil && fresh.Status == status {
+		if isAvailable(&list.Items[i]) {
 			found++
 		}
 	}
