@@ -39,7 +39,8 @@ func main() {
 		server.Answering(admission.NewDefaulting),
 		server.Answering(admission.NewValidation),
 		server.Answering(admission.NewConfigValidation),
-		server.Starting(certificate.NewController),
+		server.Starting(certificate.NewWebhookController),
+		certificate.NewQueryController,
 	)
 	server.Wait()
 }

@@ -18,13 +18,21 @@ import (
 	"knative.dev/pkg/webhook"
 )
 
-// NewController constructs the controller that keeps the certificate of the webhook in ctx.
-func NewController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+// NewWebhookController constructs the controller that keeps the certificate of the webhook in ctx.
+func NewWebhookController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	options := webhook.GetOptions(ctx)
-	key := types.NamespacedName{Namespace: system.Namespace(), Name: options.SecretName}
+	return newController(ctx, "WebhookCertificates", options.SecretName, options.ServiceName, webhookTerms)
+}
+
+// NewQueryController constructs the controller that keeps the certificate of the query server, whose pods have it mounted.
+func NewQueryController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
+	return newController(ctx, "QueryCertificates", "query-certs", "query", queryTerms)
+}
+
+func newController(ctx context.Context, queueName, secret, service string, kept terms) *controller.Impl {
+	key := types.NamespacedName{Namespace: system.Namespace(), Name: secret}
 	secrets, mutating, validating := secretinformer.Get(ctx), mutatinginformer.Get(ctx), validatinginformer.Get(ctx)
 
-	const queueName = "WebhookCertificates"
 	logger := logging.FromContext(ctx)
 	impl := controller.NewContext(ctx, &reconciler{
 		LeaderAwareFuncs: pkgreconciler.LeaderAwareFuncs{
@@ -33,8 +41,9 @@ func NewController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 				return nil
 			},
 		},
+		terms:      kept,
 		key:        key,
-		service:    options.ServiceName,
+		service:    service,
 		client:     kubeclient.Get(ctx).CoreV1().Secrets(key.Namespace),
 		secrets:    secrets.Lister().Secrets(key.Namespace),
 		mutating:   mutating.Lister(),

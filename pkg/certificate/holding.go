@@ -26,27 +26,22 @@ const (
 	renewAnsweredAnnotation = "imagecatalog.dev/renew-answered"
 )
 
-const (
-	lifetime = 7 * 24 * time.Hour
-	// renewBefore the end of the certificate or its CA.
-	renewBefore = 24 * time.Hour
-	// skew is how far the clocks of replicas may differ before one takes another's new certificate for one from the
-	// future.
-	skew = 5 * time.Minute
-)
+// skew is how far the clocks of replicas may differ before one takes another's new certificate for one from the future.
+const skew = 5 * time.Minute
 
 // holding is what the Secret holds at a time, as far as it can be used.
 type holding struct {
+	terms
 	// current and next are nil unless they serve under host and the bundle trusts them.
 	current, next *x509.Certificate
 	bundle        []*x509.Certificate
-	// dueAt is when the current certificate is to be renewed.
+	// dueAt is when the current certificate is to be renewed: because it ends, or because somebody asks for it.
 	dueAt time.Time
 	now   time.Time
 }
 
-func read(secret *corev1.Secret, host string, now time.Time) holding {
-	h := holding{now: now}
+func (t terms) read(secret *corev1.Secret, host string, now time.Time) holding {
+	h := holding{terms: t, now: now}
 	var err error
 	if h.bundle, err = certutil.ParseCertsPEM(secret.Data[certresources.CACert]); err != nil {
 		return h
@@ -54,7 +49,10 @@ func read(secret *corev1.Secret, host string, now time.Time) holding {
 	h.current = h.usable(secret.Data[certresources.ServerCert], secret.Data[certresources.ServerKey], host)
 	h.next = h.usable(secret.Data[nextServerCert], secret.Data[nextServerKey], host)
 	if h.current != nil {
-		h.dueAt = h.dueTime(secret.Annotations)
+		h.dueAt = h.ordinarilyDue()
+		if h.asked(secret.Annotations) {
+			h.dueAt = now
+		}
 	}
 	return h
 }
@@ -75,19 +73,36 @@ func (h holding) usable(certificate, key []byte, host string) *x509.Certificate 
 	return pair.Leaf
 }
 
-func (h holding) dueTime(annotations map[string]string) time.Time {
+// ordinarilyDue is when the current certificate is to be renewed if nobody asks.
+func (h holding) ordinarilyDue() time.Time {
 	due := h.current.NotAfter
 	for _, ca := range h.issuers() {
 		if ca.NotAfter.Before(due) {
 			due = ca.NotAfter
 		}
 	}
+	return due.Add(-h.renewBefore)
+}
+
+// asked says whether somebody asks for a renewal that has not begun.
+func (h holding) asked(annotations map[string]string) bool {
 	request := annotations[RenewRequestedAnnotation]
-	asked, err := time.Parse(time.RFC3339, request)
-	if err == nil && asked.After(h.current.NotBefore) && request != annotations[renewAnsweredAnnotation] {
-		return h.now
+	at, err := time.Parse(time.RFC3339, request)
+	return err == nil && at.After(h.current.NotBefore) && request != annotations[renewAnsweredAnnotation]
+}
+
+// noticeLeft is how long the next certificate still waits for those who fetch its CA by hand. They have no time when it
+// was asked for, before it was due, nor on the last day of the current one.
+func (h holding) noticeLeft() time.Duration {
+	due := h.ordinarilyDue()
+	if h.next == nil || h.next.NotBefore.Before(due) {
+		return 0
 	}
-	return due.Add(-renewBefore)
+	end := h.next.NotBefore.Add(h.notice)
+	if last := due.Add(h.renewBefore - day); last.Before(end) {
+		end = last
+	}
+	return end.Sub(h.now)
 }
 
 // issuers are those of the bundle that signed the current certificate.

@@ -2,7 +2,6 @@ package certificate
 
 import (
 	"bytes"
-	"context"
 	"testing"
 	"time"
 
@@ -19,14 +18,12 @@ const (
 	host      = "webhook.image-catalog.svc"
 )
 
-// issued is a key, its certificate and the CA that signed it.
-type issued struct{ key, certificate, ca []byte }
-
-func issue(t *testing.T, of string, notAfter time.Time) issued {
+// issuedFor is a certificate for a Service, from now on.
+func issuedFor(t *testing.T, of string, notAfter time.Time) issued {
 	t.Helper()
-	key, certificate, ca, err := certresources.CreateCerts(t.Context(), of, namespace, notAfter)
+	made, err := issue(of, namespace, time.Now(), notAfter)
 	require.NoError(t, err)
-	return issued{key, certificate, ca}
+	return made
 }
 
 // secret is a Secret with the current pair, the next one unless it is empty, and a bundle.
@@ -52,9 +49,9 @@ func annotated(s *corev1.Secret, annotations map[string]string) *corev1.Secret {
 
 func TestTheNextStep(t *testing.T) {
 	now := time.Now()
-	week := now.Add(lifetime)
-	a, b := issue(t, service, week), issue(t, service, week)
-	short, gone, elsewhere := issue(t, service, now.Add(23*time.Hour)), issue(t, service, now.Add(time.Minute)), issue(t, "other", week)
+	week := now.Add(webhookTerms.lifetime)
+	a, b := issuedFor(t, service, week), issuedFor(t, service, week)
+	short, gone, elsewhere := issuedFor(t, service, now.Add(23*time.Hour)), issuedFor(t, service, now.Add(time.Minute)), issuedFor(t, "other", week)
 	none := issued{}
 	later, earlier := now.Add(time.Hour).UTC().Format(time.RFC3339), now.Add(-time.Hour).UTC().Format(time.RFC3339)
 	for title, test := range map[string]struct {
@@ -86,7 +83,7 @@ func TestTheNextStep(t *testing.T) {
 			map[string]string{RenewRequestedAnnotation: later, renewAnsweredAnnotation: earlier}), stage, false},
 		"asked for in other words": {annotated(secret(a, none, a.ca), map[string]string{RenewRequestedAnnotation: "now"}), keep, false},
 	} {
-		held := read(test.secret, host, now)
+		held := webhookTerms.read(test.secret, host, now)
 		assert.Equal(t, test.want, held.nextStep(), title)
 		assert.Equal(t, test.waits, held.settles(test.want), title)
 	}
@@ -94,12 +91,14 @@ func TestTheNextStep(t *testing.T) {
 
 func TestWhenRenewalIsDue(t *testing.T) {
 	now := time.Now()
-	a := issue(t, service, now.Add(lifetime))
-	until := func(at time.Time) time.Duration { return read(secret(a, issued{}, a.ca), host, at).untilDue() }
+	a := issuedFor(t, service, now.Add(webhookTerms.lifetime))
+	until := func(at time.Time) time.Duration {
+		return webhookTerms.read(secret(a, issued{}, a.ca), host, at).untilDue()
+	}
 	assert.InDelta(t, 6*24*time.Hour, until(now), float64(time.Second))
 	assert.InDelta(t, time.Hour, until(now.Add(6*24*time.Hour-time.Hour)), float64(time.Second))
-	assert.Equal(t, keep, read(secret(a, issued{}, a.ca), host, now.Add(6*24*time.Hour-2*time.Second)).nextStep())
-	assert.Equal(t, stage, read(secret(a, issued{}, a.ca), host, now.Add(6*24*time.Hour+2*time.Second)).nextStep())
+	assert.Equal(t, keep, webhookTerms.read(secret(a, issued{}, a.ca), host, now.Add(6*24*time.Hour-2*time.Second)).nextStep())
+	assert.Equal(t, stage, webhookTerms.read(secret(a, issued{}, a.ca), host, now.Add(6*24*time.Hour+2*time.Second)).nextStep())
 }
 
 func TestAStepMakesWhatTheNextOneNeeds(t *testing.T) {
@@ -108,13 +107,13 @@ func TestAStepMakesWhatTheNextOneNeeds(t *testing.T) {
 	var steps []step
 	for range 2 {
 		for {
-			held := read(s, host, now)
+			held := webhookTerms.read(s, host, now)
 			next := held.nextStep()
 			steps = append(steps, next)
 			if next == keep {
 				break
 			}
-			require.NoError(t, held.take(context.Background(), next, s, service))
+			require.NoError(t, held.take(next, s, service))
 		}
 		s.Annotations = map[string]string{RenewRequestedAnnotation: now.Add(time.Hour).UTC().Format(time.RFC3339)}
 	}

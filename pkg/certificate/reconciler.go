@@ -21,13 +21,11 @@ import (
 	certresources "knative.dev/pkg/webhook/certificates/resources"
 )
 
-// Settling is how long a step has to be known before the next may rely on it.
-const Settling = 10 * time.Second
-
 // reconciler takes one step at a time. Its queue holds one key, so that it never runs twice at once.
 type reconciler struct {
 	pkgreconciler.LeaderAwareFuncs
 
+	terms
 	key     types.NamespacedName
 	service string
 
@@ -52,19 +50,19 @@ func (r *reconciler) Reconcile(ctx context.Context, key string) error {
 	}
 	stored, err := r.secrets.Get(r.key.Name)
 	if apierrors.IsNotFound(err) {
-		logging.FromContext(ctx).Errorf("Secret %s is missing, and the webhook has no certificate: apply the installation again", r.key)
+		logging.FromContext(ctx).Errorf("Secret %s is missing, and the Service %s has no certificate: apply the installation again", r.key, r.service)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading secret %s: %w", r.key, err)
 	}
-	held := read(stored, r.service+"."+r.key.Namespace+".svc", r.now())
+	held := r.read(stored, r.service+"."+r.key.Namespace+".svc", r.now())
 	next := held.nextStep()
 	if next == keep {
 		return controller.NewRequeueAfter(held.untilDue())
 	}
 	if held.settles(next) {
-		if err := r.settled(ctx, stored); err != nil {
+		if err := r.settled(ctx, held, stored); err != nil {
 			return err
 		}
 	}
@@ -74,7 +72,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key string) error {
 // take writes the step. Whoever loses the race for it is called again by what the winner wrote.
 func (r *reconciler) take(ctx context.Context, held holding, next step, stored *corev1.Secret) error {
 	secret := stored.DeepCopy()
-	if err := held.take(ctx, next, secret, r.service); err != nil {
+	if err := held.take(next, secret, r.service); err != nil {
 		return err
 	}
 	_, err := r.client.Update(ctx, secret, metav1.UpdateOptions{})
@@ -87,8 +85,8 @@ func (r *reconciler) take(ctx context.Context, held holding, next step, stored *
 	return fmt.Errorf("updating secret %s: %w", r.key, err)
 }
 
-// settled is nil when the Secret as it is has been trusted for long enough; else when to ask again.
-func (r *reconciler) settled(ctx context.Context, secret *corev1.Secret) error {
+// settled is nil when the Secret as it is has been known and trusted for long enough; else when to ask again.
+func (r *reconciler) settled(ctx context.Context, held holding, secret *corev1.Secret) error {
 	awaited, err := r.untrusting(secret.Data[certresources.CACert])
 	if err != nil {
 		return err
@@ -98,7 +96,7 @@ func (r *reconciler) settled(ctx context.Context, secret *corev1.Secret) error {
 		logging.FromContext(ctx).Warnf("Renewing the certificate: waiting until webhook configuration %s trusts the next CA", awaited)
 		return controller.NewSkipKey(r.key.String()) // its change calls again
 	}
-	if wait := r.known.wait(secret.ResourceVersion, r.now()); wait > 0 {
+	if wait := max(r.known.left(r.settling, secret.ResourceVersion, r.now()), held.noticeLeft()); wait > 0 {
 		return controller.NewRequeueAfter(wait)
 	}
 	return nil
@@ -143,10 +141,10 @@ type known struct {
 	since   time.Time
 }
 
-// wait is how long the version still has to stay as it is.
-func (k *known) wait(version string, now time.Time) time.Duration {
+// left is how much of the settling time the version still has to stay as it is.
+func (k *known) left(settling time.Duration, version string, now time.Time) time.Duration {
 	if k.version != version {
 		*k = known{version: version, since: now}
 	}
-	return Settling - now.Sub(k.since)
+	return settling - now.Sub(k.since)
 }

@@ -45,7 +45,7 @@ func newPlane(t *testing.T, stored *corev1.Secret) *plane {
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t)
 	ctx = webhook.WithOptions(ctx, webhook.Options{ServiceName: service, SecretName: "webhook-certs"})
-	r, ok := NewController(ctx, configmap.NewStaticWatcher()).Reconciler.(*reconciler)
+	r, ok := NewWebhookController(ctx, configmap.NewStaticWatcher()).Reconciler.(*reconciler)
 	require.True(t, ok)
 	p := &plane{T: t, ctx: ctx, reconciler: r, now: time.Now()}
 	r.now = func() time.Time { return p.now }
@@ -145,15 +145,15 @@ func (p *plane) step() (before, after *corev1.Secret) {
 func (p *plane) settle() {
 	p.Helper()
 	before := p.stored()
-	assert.Equal(p, Settling, p.reconcile())
-	p.now = p.now.Add(Settling - time.Second)
+	assert.Equal(p, webhookTerms.settling, p.reconcile())
+	p.now = p.now.Add(webhookTerms.settling - time.Second)
 	assert.Equal(p, time.Second, p.reconcile())
 	p.now = p.now.Add(time.Second)
 	require.Equal(p, before, p.stored(), "nothing happens meanwhile")
 }
 
 func TestARenewalRefusesNoRequest(t *testing.T) {
-	p := newPlane(t, annotated(secretFor(t, time.Now().Add(lifetime)),
+	p := newPlane(t, annotated(secretFor(t, time.Now().Add(webhookTerms.lifetime)),
 		map[string]string{RenewRequestedAnnotation: time.Now().Add(time.Minute).UTC().Format(time.RFC3339)}))
 	p.trust(bundleOf(p.stored()))
 	start, staged := p.step()
@@ -168,18 +168,18 @@ func TestARenewalRefusesNoRequest(t *testing.T) {
 
 	assert.False(t, accepts(t, bundleOf(end), start), "the old certificate is worth nothing now")
 	assert.Len(t, end.Data, 3)
-	assert.InDelta(t, lifetime-renewBefore, p.reconcile(), float64(time.Minute))
+	assert.InDelta(t, webhookTerms.lifetime-webhookTerms.renewBefore, p.reconcile(), float64(time.Minute))
 }
 
 func TestTrustThatIsTakenBackHasToSettleAgain(t *testing.T) {
-	p := newPlane(t, annotated(secretFor(t, time.Now().Add(lifetime)),
+	p := newPlane(t, annotated(secretFor(t, time.Now().Add(webhookTerms.lifetime)),
 		map[string]string{RenewRequestedAnnotation: time.Now().Add(time.Minute).UTC().Format(time.RFC3339)}))
 	p.trust(bundleOf(p.stored()))
 	start, staged := p.step()
 	p.trust(bundleOf(staged))
-	assert.Equal(t, Settling, p.reconcile())
+	assert.Equal(t, webhookTerms.settling, p.reconcile())
 	p.trust(bundleOf(start))
-	p.now = p.now.Add(Settling)
+	p.now = p.now.Add(webhookTerms.settling)
 	assert.Equal(t, time.Duration(-1), p.reconcile())
 	p.trust(bundleOf(staged))
 	p.settle()
@@ -188,9 +188,9 @@ func TestTrustThatIsTakenBackHasToSettleAgain(t *testing.T) {
 // secretFor is a Secret in order, for the system namespace of the test.
 func secretFor(t *testing.T, notAfter time.Time) *corev1.Secret {
 	t.Helper()
-	key, certificate, ca, err := certresources.CreateCerts(t.Context(), service, system.Namespace(), notAfter)
+	made, err := issue(service, system.Namespace(), time.Now(), notAfter)
 	require.NoError(t, err)
-	return secret(issued{key, certificate, ca}, issued{}, ca)
+	return secret(made, issued{}, made.ca)
 }
 
 func TestAnEmptySecretIsFilledAtOnce(t *testing.T) {

@@ -31,10 +31,10 @@ func TestTheCurrentCertificateIsServed(t *testing.T) {
 	assert.ErrorContains(t, err, "reading the certificate in secret webhook-certs: ")
 
 	for _, service := range []string{"one", "two"} { // a renewal needs no restart
-		key, certificate, _, err := certresources.CreateCerts(ctx, service, secret.Namespace, time.Now().Add(time.Hour))
+		made, err := issue(service, secret.Namespace, time.Now(), time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		secret = secret.DeepCopy()
-		secret.Data = map[string][]byte{certresources.ServerKey: key, certresources.ServerCert: certificate}
+		secret.Data = map[string][]byte{certresources.ServerKey: made.key, certresources.ServerCert: made.certificate}
 		require.NoError(t, secrets.Update(secret))
 		served, err := serving(nil)
 		require.NoError(t, err)

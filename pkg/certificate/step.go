@@ -2,7 +2,6 @@ package certificate
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"maps"
 	"time"
@@ -46,13 +45,13 @@ func (h holding) settles(s step) bool {
 }
 
 // take changes the Secret.
-func (h holding) take(ctx context.Context, s step, secret *corev1.Secret, service string) error {
+func (h holding) take(s step, secret *corev1.Secret, service string) error {
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
 	switch s {
 	case replace, stage:
-		return h.issue(ctx, s, secret, service)
+		return h.issue(s, secret, service)
 	case promote:
 		secret.Data[certresources.ServerKey] = secret.Data[nextServerKey]
 		secret.Data[certresources.ServerCert] = secret.Data[nextServerCert]
@@ -70,20 +69,20 @@ func (h holding) take(ctx context.Context, s step, secret *corev1.Secret, servic
 }
 
 // issue makes a certificate with a CA of its own, of which no key is kept.
-func (h holding) issue(ctx context.Context, s step, secret *corev1.Secret, service string) error {
-	key, certificate, ca, err := certresources.CreateCerts(ctx, service, secret.Namespace, h.now.Add(lifetime))
+func (h holding) issue(s step, secret *corev1.Secret, service string) error {
+	made, err := issue(service, secret.Namespace, h.now, h.now.Add(h.lifetime))
 	if err != nil {
-		return fmt.Errorf("making a certificate: %w", err)
+		return err
 	}
 	if s == replace {
 		forgetNext(secret)
 		maps.Copy(secret.Data, map[string][]byte{
-			certresources.ServerKey: key, certresources.ServerCert: certificate, certresources.CACert: ca,
+			certresources.ServerKey: made.key, certresources.ServerCert: made.certificate, certresources.CACert: made.ca,
 		})
 	} else {
 		maps.Copy(secret.Data, map[string][]byte{
-			nextServerKey: key, nextServerCert: certificate,
-			certresources.CACert: bytes.Join([][]byte{secret.Data[certresources.CACert], ca}, []byte("\n")),
+			nextServerKey: made.key, nextServerCert: made.certificate,
+			certresources.CACert: bytes.Join([][]byte{secret.Data[certresources.CACert], made.ca}, []byte("\n")),
 		})
 	}
 	answer(secret)
