@@ -1,12 +1,12 @@
-// Command query lists the catalog over HTTP from an index that a watch feeds.
+// Command query lists the catalog over HTTPS, to those who may see it, from an index that a watch feeds.
 package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -18,11 +18,17 @@ import (
 	"knative.dev/pkg/signals"
 
 	catalogclient "imagecatalog.dev/catalog/pkg/client/injection/client"
+	"imagecatalog.dev/catalog/pkg/keypair"
 	"imagecatalog.dev/catalog/pkg/query"
 )
 
+var (
+	address     = flag.String("address", ":8443", "where to listen for HTTPS")
+	certificate = flag.String("certificate", "/etc/certificate", "`directory` of the certificate to serve with: tls.crt and tls.key, or server-cert.pem and server-key.pem")
+	anonymous   = flag.Bool("anonymous-read", false, "take whoever sends no token for system:anonymous, and let RBAC decide what that one may see")
+)
+
 func main() {
-	address := flag.String("address", ":8080", "where to listen for HTTP")
 	ctx, _ := injection.EnableInjectionOrDie(signals.NewContext(), nil) // parses the flags
 
 	logger, level := sharedmain.SetupLoggerOrDie(ctx, "query")
@@ -33,7 +39,7 @@ func main() {
 
 	err := config.Start(ctx.Done())
 	if err == nil {
-		err = serve(ctx, *address, metrics.Meter("imagecatalog.dev/catalog/pkg/query"))
+		err = serve(ctx, metrics.Meter("imagecatalog.dev/catalog/pkg/query"))
 	}
 	flush, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	err = errors.Join(err, metrics.Shutdown(flush), traces.Shutdown(flush))
@@ -44,11 +50,20 @@ func main() {
 	logger.Info("The query server has stopped")
 }
 
-func serve(ctx context.Context, address string, meter metric.Meter) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+func serve(ctx context.Context, meter metric.Meter) error {
+	logger := logging.FromContext(ctx)
+	reviewer, err := newReviewer(ctx, *anonymous)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w", address, err)
+		return err
 	}
-	logging.FromContext(ctx).Infow("Serving the catalog", "address", listener.Addr().String())
-	return query.Run(ctx, query.Source(catalogclient.Get(ctx)), listener, meter)
+	pair, err := keypair.Open(*certificate, logger)
+	if err != nil {
+		return err
+	}
+	listener, err := tls.Listen("tcp", *address, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: pair.Certificate})
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", *address, err)
+	}
+	logger.Infow("Serving the catalog", "address", listener.Addr().String())
+	return query.Run(ctx, query.Source(catalogclient.Get(ctx)), reviewer, listener, meter)
 }

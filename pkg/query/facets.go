@@ -25,10 +25,13 @@ type facetValue struct {
 
 // countFacets answers GET /v1/facets: by which values the entries that match can be narrowed down. A facet that is
 // a parameter of the query is counted under it, too.
-func countFacets(catalog *index.Index) endpoint {
-	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
+func countFacets(catalog *index.Index) personal {
+	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params, who *visitor) error {
 		p, err := parseFilters(r.URL.RawQuery, "")
 		if err != nil {
+			return err
+		}
+		if err := newView(catalog, who, verbList, p).restrict(r.Context(), p); err != nil {
 			return err
 		}
 		snapshot := catalog.Prepare(&p.Query)

@@ -10,12 +10,15 @@ import (
 )
 
 // get answers GET /v1/namespaces/{namespace}/images/{name}: one entry with all that is known of it, as JSON.
-func get(catalog *index.Index) endpoint {
-	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error {
+func get(catalog *index.Index) personal {
+	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params, who *visitor) error {
 		if _, err := parseParameters(r.URL.RawQuery, nil); err != nil {
 			return err
 		}
 		namespace, name := path.ByName("namespace"), path.ByName("name")
+		if err := who.require(r.Context(), verbGet, namespace, name); err != nil {
+			return err
+		}
 		e := catalog.Latest().Get(namespace, name)
 		if e == nil {
 			return newProblem(http.StatusNotFound, fmt.Sprintf(

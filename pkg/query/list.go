@@ -17,9 +17,9 @@ const (
 
 // list answers GET /v1/images and GET /v1/namespaces/{namespace}/images: a page of the entries that match, newest
 // first unless another order is asked for, as JSON or, where the client prefers text/plain, as a table for people.
-func list(catalog *index.Index, stopping *stopping) endpoint {
-	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error {
-		w.Header().Set("Vary", "Accept")
+func list(catalog *index.Index, stopping *stopping) personal {
+	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params, who *visitor) error {
+		w.Header().Add("Vary", "Accept")
 		media, err := negotiate(r.Header.Get("Accept"))
 		if err != nil {
 			return err
@@ -29,7 +29,10 @@ func list(catalog *index.Index, stopping *stopping) endpoint {
 			return err
 		}
 		if p.watch {
-			return watch(w, r, catalog, p, stopping)
+			return watch(w, r, newView(catalog, who, verbWatch, p), p, stopping)
+		}
+		if err := newView(catalog, who, verbList, p).restrict(r.Context(), p); err != nil {
+			return err
 		}
 		snapshot, err := p.at(catalog)
 		if err != nil {

@@ -60,6 +60,7 @@ var pages = []string{"sort", "limit", "continue", "fields", "watch", "resourceVe
 // parameters are a request for entries that match.
 type parameters struct {
 	index.Query
+	path     string   // the namespace that the path names, or ""
 	fields   []string // nil: all
 	watch    bool
 	since    string // the version to watch from; "" for the latest
@@ -91,7 +92,7 @@ func parse(raw, namespace string, known []string) (*parameters, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parameters{Query: index.Query{Limit: defaultLimit, Order: index.ByPublished, Descending: true}}
+	p := &parameters{path: namespace, Query: index.Query{Limit: defaultLimit, Order: index.ByPublished, Descending: true}}
 	if namespace != "" {
 		values.Set("namespace", namespace)
 	}

@@ -23,7 +23,8 @@ type Problem struct {
 	// RunnersUp says of the entries that match why none could be chosen.
 	RunnersUp []runnerUp `json:"runnersUp,omitempty"`
 
-	retryAfter int // seconds; 0: not said
+	retryAfter int    // seconds; 0: not said
+	challenge  string // how to say who asks; empty: not said
 }
 
 // Error implements error.
@@ -69,13 +70,22 @@ func clip(text string) string {
 	return text[:end] + "..."
 }
 
-func writeProblem(w http.ResponseWriter, err error) {
+// problemOf is what a client is told of an error.
+func problemOf(err error) *Problem {
 	var problem *Problem
 	if !errors.As(err, &problem) {
 		problem = newProblem(http.StatusInternalServerError, err.Error())
 	}
+	return problem
+}
+
+func writeProblem(w http.ResponseWriter, err error) {
+	problem := problemOf(err)
 	if problem.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(problem.retryAfter))
+	}
+	if problem.challenge != "" {
+		w.Header().Set("WWW-Authenticate", problem.challenge)
 	}
 	write(w, problem.Status, "application/problem+json", append(index.Encode(problem), '\n'))
 }

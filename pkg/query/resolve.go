@@ -31,10 +31,13 @@ type runnerUp struct {
 
 // resolve answers GET /v1/resolve: the newest image that matches and can be used, pinned to its digest. An image can be
 // used when its entry is Available and neither deprecated nor recalled.
-func resolve(catalog *index.Index) endpoint {
-	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
+func resolve(catalog *index.Index) personal {
+	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params, who *visitor) error {
 		p, err := parseFilters(r.URL.RawQuery, "")
 		if err != nil {
+			return err
+		}
+		if err := newView(catalog, who, verbList, p).restrict(r.Context(), p); err != nil {
 			return err
 		}
 		chosen, lost := resolveIn(catalog.Prepare(&p.Query), &p.Query)

@@ -7,6 +7,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 	"go.opentelemetry.io/otel/metric"
 
+	"imagecatalog.dev/catalog/pkg/access"
 	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
@@ -18,7 +19,7 @@ const unmatched = "unmatched"
 type endpoint func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error
 
 // newHandler routes requests to the endpoints and times them.
-func newHandler(catalog *index.Index, stopping *stopping, meter metric.Meter) (http.Handler, error) {
+func newHandler(catalog *index.Index, reviewer *access.Reviewer, stopping *stopping, meter metric.Meter) (http.Handler, error) {
 	times, err := newStopwatch(meter)
 	if err != nil {
 		return nil, err
@@ -31,11 +32,11 @@ func newHandler(catalog *index.Index, stopping *stopping, meter metric.Meter) (h
 	router.NotFound = times.time(unmatched, refuse(notFound))
 	router.MethodNotAllowed = times.time(unmatched, refuse(methodNotAllowed))
 	for path, answer := range map[string]endpoint{
-		"/v1/images":                             complete(catalog, list(catalog, stopping)),
-		"/v1/namespaces/:namespace/images":       complete(catalog, list(catalog, stopping)),
-		"/v1/namespaces/:namespace/images/:name": complete(catalog, get(catalog)),
-		"/v1/facets":                             complete(catalog, countFacets(catalog)),
-		"/v1/resolve":                            complete(catalog, resolve(catalog)),
+		"/v1/images":                             complete(catalog, authenticated(reviewer, list(catalog, stopping))),
+		"/v1/namespaces/:namespace/images":       complete(catalog, authenticated(reviewer, list(catalog, stopping))),
+		"/v1/namespaces/:namespace/images/:name": complete(catalog, authenticated(reviewer, get(catalog))),
+		"/v1/facets":                             complete(catalog, authenticated(reviewer, countFacets(catalog))),
+		"/v1/resolve":                            complete(catalog, authenticated(reviewer, resolve(catalog))),
 		"/healthz":                               healthz,
 		"/readyz":                                readyz(catalog, stopping),
 	} {

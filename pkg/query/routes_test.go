@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"imagecatalog.dev/catalog/pkg/access"
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/query/imagetest"
 	"imagecatalog.dev/catalog/pkg/query/index"
@@ -28,14 +29,21 @@ func eventually(t *testing.T, condition func() bool) {
 
 func handlerOf(t testing.TB, catalog *index.Index) http.Handler {
 	t.Helper()
-	handler, err := newHandler(catalog, newStopping(), noop.Meter{})
+	handler, err := newHandler(catalog, everybody(), newStopping(), noop.Meter{})
 	require.NoError(t, err)
 	return handler
 }
 
 func serverOf(t testing.TB, catalog *index.Index) string {
 	t.Helper()
-	server := httptest.NewServer(handlerOf(t, catalog))
+	return serverFor(t, catalog, everybody())
+}
+
+func serverFor(t testing.TB, catalog *index.Index, reviewer *access.Reviewer) string {
+	t.Helper()
+	handler, err := newHandler(catalog, reviewer, newStopping(), noop.Meter{})
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -221,7 +229,7 @@ func TestTheListingAsATable(t *testing.T) {
 	base := serverOf(t, indexOf(young, old))
 	response := request(t, http.MethodGet, base+"/v1/images", http.Header{"Accept": {"text/plain"}})
 	assert.Equal(t, "text/plain; charset=utf-8", response.header.Get("Content-Type"))
-	assert.Equal(t, "Accept", response.header.Get("Vary"))
+	assert.Equal(t, []string{"Authorization", "Accept"}, response.header.Values("Vary"))
 	assert.Equal(t, strings.Join([]string{
 		"NAMESPACE  NAME    PHASE      ARCH         DISTRO  TARGETS            CHANNEL  SIZE   AGE   IMAGE",
 		"team-a     autosd  Available  amd64,arm64  autosd  qemu,raspberry-pi  prod     83MiB  150m  quay.io/acme/autosd:1",

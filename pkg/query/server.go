@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/cache"
+	"knative.dev/pkg/logging"
 
+	"imagecatalog.dev/catalog/pkg/access"
 	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
@@ -30,11 +33,11 @@ const (
 	finishTime = 20 * time.Second
 )
 
-// Run serves on the listener what the API server gives of the catalog until the context ends or serving fails. It closes
-// the listener and returns nil after an orderly stop.
-func Run(ctx context.Context, from cache.ListerWatcher, listener net.Listener, meter metric.Meter) error {
+// Run serves on the listener what the API server gives of the catalog, to those whom the reviewer lets see it, until the
+// context ends or serving fails. It is sent tokens: the listener must be one of TLS. Run closes the listener and returns nil after an orderly stop.
+func Run(ctx context.Context, from cache.ListerWatcher, reviewer *access.Reviewer, listener net.Listener, meter metric.Meter) error {
 	catalog := index.New()
-	server, err := NewServer(catalog, meter)
+	server, err := NewServer(catalog, reviewer, meter)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -52,15 +55,15 @@ type stopping struct {
 
 func newStopping() *stopping { return &stopping{ended: make(chan struct{})} }
 
-// Server serves the catalog over HTTP.
+// Server serves the catalog over HTTP, of which the listener makes HTTPS.
 type Server struct {
 	http     http.Server
 	stopping *stopping
 	after    func(time.Duration) <-chan time.Time
 }
 
-// NewServer gives a server of what the index holds, which reports to the meter.
-func NewServer(catalog *index.Index, meter metric.Meter) (*Server, error) {
+// NewServer gives a server of what the index holds, to those whom the reviewer lets see it. It reports to the meter.
+func NewServer(catalog *index.Index, reviewer *access.Reviewer, meter metric.Meter) (*Server, error) {
 	server := &Server{
 		http: http.Server{
 			ReadHeaderTimeout: headerTimeout,
@@ -72,7 +75,7 @@ func NewServer(catalog *index.Index, meter metric.Meter) (*Server, error) {
 		stopping: newStopping(),
 		after:    time.After,
 	}
-	handler, err := newHandler(catalog, server.stopping, meter)
+	handler, err := newHandler(catalog, reviewer, server.stopping, meter)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +86,7 @@ func NewServer(catalog *index.Index, meter metric.Meter) (*Server, error) {
 // Serve answers requests until the context ends, then stops: /readyz fails, a quiet time passes, the listener is
 // closed and requests in flight finish. It closes the listener and returns nil after an orderly stop.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	s.http.ErrorLog = zap.NewStdLog(logging.FromContext(ctx).Desugar())
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(listener) }()
 	select {

@@ -32,16 +32,20 @@ const (
 //
 // With a resourceVersion it begins with what happened since. A watch that broke off goes on from the version of its last
 // event.
-func watch(w http.ResponseWriter, r *http.Request, catalog *index.Index, p *parameters, stopping *stopping) error {
+func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopping *stopping) error {
 	if p.Latest || p.proceed != nil || p.Order != index.ByPublished || !p.Descending {
 		return badRequest("A watch has no pages and no order: leave latest, continue and sort out.")
 	}
+	asked := p.Query
+	if err := v.restrict(r.Context(), p); err != nil {
+		return err
+	}
 	stream := &stream{writer: w, control: http.NewResponseController(w), fields: p.fields}
-	since, err := stream.begin(catalog, p)
+	since, err := stream.begin(v.catalog, p)
 	if err != nil {
 		return err
 	}
-	stream.follow(r, catalog, p, since, stopping)
+	stream.follow(r, v, &asked, since, stopping)
 	return nil
 }
 
@@ -91,18 +95,23 @@ func (s *stream) open() {
 }
 
 // follow tells what happens until the client leaves, the server stops, or the watch can not go on.
-func (s *stream) follow(r *http.Request, catalog *index.Index, p *parameters, since uint64, stopping *stopping) {
+func (s *stream) follow(r *http.Request, v *view, q *index.Query, since uint64, stopping *stopping) {
 	tick := time.NewTicker(bookmarkInterval)
 	defer tick.Stop()
 	for s.err == nil {
-		changes, seen, more, err := catalog.Since(since)
+		changes, seen, more, err := v.catalog.Since(since)
 		if err != nil {
-			s.add(failed, since, index.Encode(problemOfVersion(err)))
+			err = problemOfVersion(err)
+		} else {
+			err = v.renew(r.Context())
+		}
+		if err != nil {
+			s.add(failed, since, index.Encode(problemOf(err)))
 			s.flush()
 			return
 		}
 		for _, change := range changes {
-			s.tell(&p.Query, change)
+			s.tell(v, q, change)
 		}
 		s.flush()
 		since = seen
@@ -118,8 +127,9 @@ func (s *stream) follow(r *http.Request, catalog *index.Index, p *parameters, si
 	}
 }
 
-func (s *stream) tell(q *index.Query, c index.Change) {
-	was, is := c.Before != nil && q.Matches(c.Before), c.After != nil && q.Matches(c.After)
+func (s *stream) tell(v *view, q *index.Query, c index.Change) {
+	shows := func(e *index.Entry) bool { return e != nil && v.has(e.Namespace) && q.Matches(e) }
+	was, is := shows(c.Before), shows(c.After)
 	switch {
 	case was && is:
 		s.add(modified, c.Version, choose(c.After.Item, s.fields))

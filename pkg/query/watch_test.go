@@ -27,8 +27,19 @@ type watching struct {
 
 func watchAt(t *testing.T, address string) *watching {
 	t.Helper()
+	return watchWith(t, http.Header{}, address)
+}
+
+func watchAs(t *testing.T, user, address string) *watching {
+	t.Helper()
+	return watchWith(t, http.Header{"Authorization": {"Bearer " + user}}, address)
+}
+
+func watchWith(t *testing.T, header http.Header, address string) *watching {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	require.NoError(t, err)
+	r.Header = header
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = response.Body.Close() })

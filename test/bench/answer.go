@@ -22,6 +22,7 @@ func fetch(ctx context.Context, url string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	request.Header.Set("Authorization", credentials)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err

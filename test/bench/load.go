@@ -84,7 +84,7 @@ func connect(ctx context.Context, address, target string) (*connection, error) {
 	return &connection{
 		socket:  socket,
 		answers: bufio.NewReaderSize(socket, 64<<10),
-		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n", target, address),
+		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\nAuthorization: %s\r\n\r\n", target, address, credentials),
 	}, nil
 }
 

@@ -3,13 +3,107 @@
 package controlplane
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	certresources "knative.dev/pkg/webhook/certificates/resources"
 )
+
+// revocation is how long a revoked right may be seen: 10 seconds by the query server, 10 more for a token by the API
+// server, and something for a busy machine.
+const revocation = 2 * time.Minute
+
+// queried is an answer of the query server, of a listing or not.
+type queried struct {
+	status   int
+	header   http.Header
+	Items    []struct{ Namespace, Name string }
+	Total    int
+	Continue string
+	Detail   string // of a problem
+}
+
+// startQuery has the query server running, and gives a client for it.
+func startQuery(t *testing.T) *http.Client {
+	t.Helper()
+	if !installed.Query.Running() {
+		require.NoError(t, installed.Query.Start(t.Context()))
+	}
+	require.NoError(t, installed.Query.AwaitReady(t.Context()))
+	client, err := installed.QueryClient(t.Context())
+	require.NoError(t, err)
+	return client
+}
+
+func ask(t *testing.T, client *http.Client, token, path string) queried {
+	t.Helper()
+	answer, err := tryAsk(t.Context(), client, token, path)
+	require.NoError(t, err)
+	return answer
+}
+
+func tryAsk(ctx context.Context, client *http.Client, token, path string) (answer queried, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+installed.QueryAddress+path, nil)
+	if err != nil {
+		return answer, err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return answer, err
+	}
+	defer response.Body.Close()
+	answer.status, answer.header = response.StatusCode, response.Header
+	return answer, json.NewDecoder(response.Body).Decode(&answer)
+}
+
+// walk is a listing of several pages.
+func walk(t *testing.T, client *http.Client, token, path string, limit int) (all queried) {
+	t.Helper()
+	for next := ""; ; {
+		page := ask(t, client, token, fmt.Sprintf("%s?limit=%d%s", path, limit, next))
+		page.Items = append(all.Items, page.Items...)
+		all = page
+		if page.Continue == "" {
+			return all
+		}
+		next = "&continue=" + url.QueryEscape(page.Continue)
+	}
+}
+
+// newToken is a token of a new service account, with what revokes it.
+func newToken(t *testing.T, namespace, account string) (token string, revoke func()) {
+	t.Helper()
+	core := kube.CoreV1()
+	_, err := core.ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	bound, err := core.Secrets(namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: account + "-token"}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	made, err := core.ServiceAccounts(namespace).CreateToken(t.Context(), account, &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+		BoundObjectRef: &authenticationv1.BoundObjectReference{Kind: "Secret", APIVersion: "v1", Name: bound.Name, UID: bound.UID},
+	}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return made.Status.Token, func() {
+		require.NoError(t, core.Secrets(namespace).Delete(t.Context(), bound.Name, metav1.DeleteOptions{}))
+	}
+}
 
 // The query server of an API server that does not stream lists.
 func TestTheQueryServerReadsAListFirst(t *testing.T) {
@@ -17,11 +111,94 @@ func TestTheQueryServerReadsAListFirst(t *testing.T) {
 	_, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).
 		Create(t.Context(), newEntry("autosd", "quay.io/acme/autosd:1"), metav1.CreateOptions{})
 	require.NoError(t, err)
-	require.NoError(t, installed.Query.Start(t.Context()))
-	require.NoError(t, installed.Query.AwaitReady(t.Context()))
-	response, err := http.Get("http://" + installed.QueryAddress + "/v1/namespaces/" + namespace + "/images/autosd")
+	client := startQuery(t)
+	token, _ := newToken(t, namespace, "reader")
+	require.NoError(t, kubectl(t.Context(), "", "create", "rolebinding", "view", "--namespace", namespace, "--clusterrole", "imagecatalog-view", "--serviceaccount", namespace+":reader"))
+	require.Eventually(t, func() bool {
+		return ask(t, client, token, "/v1/namespaces/"+namespace+"/images/autosd").status == http.StatusOK
+	}, patience, pause)
+}
+
+func TestWhoIsNobodySeesNothing(t *testing.T) {
+	client := startQuery(t)
+	for token, challenge := range map[string]string{
+		"":            `Bearer realm="imagecatalog.dev"`,
+		"made.up.one": `Bearer realm="imagecatalog.dev", error="invalid_token"`,
+	} {
+		for _, path := range []string{"/v1/images", "/v1/namespaces/default/images", "/v1/namespaces/default/images/one"} {
+			answer := ask(t, client, token, path)
+			assert.Equal(t, http.StatusUnauthorized, answer.status)
+			assert.Equal(t, challenge, answer.header.Get("WWW-Authenticate"))
+			assert.Contains(t, answer.Detail, "kubectl create token")
+		}
+	}
+}
+
+// The query server loses sight of the API server: whom it knows it serves for a while, nobody is let in or sent away for it.
+func TestAnAPIServerThatIsAwayIsNoVerdict(t *testing.T) {
+	namespace := newNamespace(t)
+	token, _ := newToken(t, namespace, "reader")
+	stranger, _ := newToken(t, namespace, "stranger")
+	if installed.Query.Running() {
+		require.NoError(t, installed.Query.Kill())
+	}
+	way, err := installed.NewGateway(installed.Query)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, installed.Query.Kill()) })
+	client := startQuery(t)
+	require.Equal(t, http.StatusOK, ask(t, client, token, "/v1/images").status)
+	way.Close()
+	answer := ask(t, client, stranger, "/v1/images")
+	assert.Equal(t, http.StatusServiceUnavailable, answer.status)
+	assert.NotEmpty(t, answer.header.Get("Retry-After"))
+	require.Eventually(t, func() bool {
+		status := ask(t, client, token, "/v1/images").status
+		require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, status)
+		return status == http.StatusServiceUnavailable
+	}, revocation, pause, "what was known ends")
+}
+
+// Each request of it comes by a connection of its own, from a client that trusts the old CA and the next.
+func TestTheQueryServersCertificateChangesWithoutARefusedRequest(t *testing.T) {
+	client := startQuery(t)
+	token, _ := newToken(t, newNamespace(t), "reader")
+	key, certificate, ca, err := certresources.CreateCerts(t.Context(), "query", systemNamespace, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	transport, ok := client.Transport.(*http.Transport)
+	require.True(t, ok)
+	transport.DisableKeepAlives = true
+	require.True(t, transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(ca))
+
+	done := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				answer, err := tryAsk(t.Context(), client, token, "/v1/images")
+				assert.NoError(t, err)
+				assert.Equal(t, http.StatusOK, answer.status)
+			}
+		}
+	})
+	put := func(name string, content []byte) {
+		require.NoError(t, os.WriteFile(filepath.Join(installed.QueryCertificates, name), content, 0o600))
+	}
+	put("server-cert.pem", certificate) // for a moment with the key of another
+	put("server-key.pem", key)
+	require.Eventually(t, func() bool { return bytes.Equal(served(t, client), certificate) }, patience, pause)
+	close(done)
+	asking.Wait()
+	require.NoError(t, installed.Query.Kill()) // its next start serves what is in the Secret
+}
+
+// served is the certificate that a new connection is given, as PEM.
+func served(t *testing.T, client *http.Client) []byte {
+	t.Helper()
+	response, err := client.Get("https://" + installed.QueryAddress + "/healthz")
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	assert.Equal(t, http.StatusOK, response.StatusCode)
-	require.NoError(t, installed.Query.Stop())
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: response.TLS.PeerCertificates[0].Raw})
 }

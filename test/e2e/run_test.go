@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -73,33 +76,46 @@ func TestTheEntrySaysWhatTheRegistryHas(t *testing.T) {
 	assert.Equal(t, "system:serviceaccount:"+demoNamespace+":pipeline", entry.Annotations["imagecatalog.dev/creator"])
 }
 
-func TestTheQueryServerListsTheEntry(t *testing.T) {
+// askQuery asks the query server by its Service, as the account that `make run` makes for reading.
+func askQuery(t *testing.T, query string) (names []string) {
+	t.Helper()
 	service, err := kube.CoreV1().Services("image-catalog").Get(t.Context(), "query", metav1.GetOptions{})
 	require.NoError(t, err)
-	ask := func(query string) (names []string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+service.Spec.ClusterIP+"/v1/images?"+query, nil)
-		require.NoError(t, err)
-		response, err := (&http.Client{Transport: &http.Transport{}}).Do(request) // no proxy
-		require.NoError(t, err)
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
-		var page struct {
-			Items []struct{ Name string }
-		}
-		require.NoError(t, json.Unmarshal(body, &page))
-		for _, item := range page.Items {
-			names = append(names, item.Name)
-		}
-		return names
+	secret, err := kube.CoreV1().Secrets("image-catalog").Get(t.Context(), "query-certs", metav1.GetOptions{})
+	require.NoError(t, err)
+	token, err := kube.CoreV1().ServiceAccounts(demoNamespace).CreateToken(t.Context(), "reader", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(secret.Data["ca-cert.pem"]))
+
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+service.Spec.ClusterIP+"/v1/images?"+query, nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+token.Status.Token)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "query.image-catalog.svc"}} // no proxy
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
+	var page struct {
+		Items []struct{ Name string }
 	}
+	require.NoError(t, json.Unmarshal(body, &page))
+	for _, item := range page.Items {
+		names = append(names, item.Name)
+	}
+	return names
+}
+
+func TestTheQueryServerListsTheEntry(t *testing.T) {
 	name := newestEntry(t).Name
 	for _, finds := range []string{"", "architecture=aarch64", "target=raspberry-pi&channel=dev", "phase=Available&namespace=" + demoNamespace} {
-		assert.Contains(t, ask(finds), name, finds)
+		assert.Contains(t, askQuery(t, finds), name, finds)
 	}
 	for _, misses := range []string{"architecture=riscv64", "target=beaglebone", "channel=prod", "phase=Failed", "namespace=default"} {
-		assert.NotContains(t, ask(misses), name, misses)
+		assert.NotContains(t, askQuery(t, misses), name, misses)
 	}
 }
 

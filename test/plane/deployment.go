@@ -12,9 +12,10 @@ import (
 
 // deployed is what a Deployment of config/ says about its process.
 type deployed struct {
-	account string
-	args    []string
-	env     []string
+	account     string
+	args        []string
+	env         []string
+	certificate []corev1.KeyToPath // what it has mounted of a Secret
 }
 
 // readDeployment reads a Deployment for a pod of that name.
@@ -31,6 +32,11 @@ func readDeployment(root, component, pod string) (deployed, error) {
 	spec := deployment.Spec.Template.Spec
 	container := spec.Containers[0]
 	d := deployed{account: spec.ServiceAccountName, args: container.Args}
+	for _, volume := range spec.Volumes {
+		if volume.Secret != nil {
+			d.certificate = volume.Secret.Items
+		}
+	}
 	for _, variable := range container.Env {
 		value, err := valueOf(variable, pod)
 		if err != nil {

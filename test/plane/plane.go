@@ -36,9 +36,11 @@ type Plane struct {
 	Controller *Process
 	// Standby is a second replica of the controller.
 	Standby *Process
-	// Query is the query server, at QueryAddress (host:port).
-	Query        *Process
-	QueryAddress string
+	// Query is the query server, at QueryAddress (host:port). QueryCertificates is the directory that its pod would have
+	// mounted: what the Secret holds when it is started.
+	Query             *Process
+	QueryAddress      string
+	QueryCertificates string
 
 	kubeconfig  string // the administrator's
 	webhookPort int    // on loopback, where the API server asks the webhook
@@ -184,20 +186,6 @@ func (p *Plane) prepareWebhook(n int) (string, error) {
 	webhook.ready = func(ctx context.Context) error { return probe(ctx, "https://"+address) }
 	p.Webhooks, p.webhookPort = append(p.Webhooks, webhook), port
 	return address, nil
-}
-
-func (p *Plane) prepareQuery() error {
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	if p.Query, err = p.newProcess("query", "query-0", ListsFirst); err != nil {
-		return err
-	}
-	p.QueryAddress = fmt.Sprintf("127.0.0.1:%d", port)
-	p.Query.args = append(p.Query.args, "--address="+p.QueryAddress) // the last one counts
-	p.Query.ready = func(ctx context.Context) error { return probe(ctx, "http://"+p.QueryAddress+"/readyz") }
-	return nil
 }
 
 // Close stops all processes in good order, so that they give back the leases of their election and the next plane need

@@ -32,6 +32,7 @@ type Process struct {
 	deployed
 	plane *Plane
 	path  string
+	mount func(context.Context) error // what its pod would have mounted
 	ready func(context.Context) error
 	// gateway is where it asks instead of the API server; nil for none.
 	gateway *clientcmdapi.Cluster
@@ -61,6 +62,7 @@ func (p *Plane) newProcess(component, name string, env ...string) (*Process, err
 		deployed: from,
 		plane:    p,
 		path:     filepath.Join(p.dir, component),
+		mount:    func(context.Context) error { return nil },
 		ready:    func(context.Context) error { return nil },
 	}
 	process.env = append(append(process.env,
@@ -83,7 +85,7 @@ func (p *Process) Start(ctx context.Context, env ...string) error {
 	if p.Running() {
 		return fmt.Errorf("starting %s: it runs", p.Name)
 	}
-	if err := p.writeKubeconfig(ctx); err != nil {
+	if err := errors.Join(p.writeKubeconfig(ctx), p.mount(ctx)); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(p.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

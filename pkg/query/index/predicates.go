@@ -22,6 +22,11 @@ func Text(text string) Predicate {
 	}
 }
 
+// Within matches an entry of one of some namespaces; the key is the same for the same namespaces.
+func Within(key string, has func(namespace string) bool) Predicate {
+	return Predicate{Key: "within " + key, Matches: func(e *Entry) bool { return has(e.Namespace) }}
+}
+
 // Labels matches an entry by its labels, as `kubectl get --selector` does.
 func Labels(selector labels.Selector) Predicate {
 	return Predicate{Key: "labels " + selector.String(), Matches: func(e *Entry) bool { return selector.Matches(e) }}

@@ -1,0 +1,83 @@
+package plane
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// queryHost is what clients in the cluster call the query server.
+	queryHost   = "query." + SystemNamespace + ".svc"
+	querySecret = "query-certs"
+)
+
+func (p *Plane) prepareQuery() error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	if p.Query, err = p.newProcess("query", "query-0", ListsFirst); err != nil {
+		return err
+	}
+	p.QueryAddress = fmt.Sprintf("127.0.0.1:%d", port)
+	p.QueryCertificates = filepath.Join(p.dir, "query-certificates")
+	p.Query.args = append(p.Query.args, "--address="+p.QueryAddress, "--certificate="+p.QueryCertificates) // the last one counts
+	p.Query.mount = p.mountQueryCertificate
+	p.Query.ready = func(ctx context.Context) error { return probe(ctx, "https://"+p.QueryAddress+"/readyz") }
+	return nil
+}
+
+// mountQueryCertificate waits for what the volume of the Deployment needs, as the kubelet does.
+func (p *Plane) mountQueryCertificate(ctx context.Context) error {
+	if err := os.MkdirAll(p.QueryCertificates, 0o700); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	last := errors.New("it is empty")
+	err := every(ctx, 50*time.Millisecond, func() bool {
+		secret, err := p.Kube.CoreV1().Secrets(SystemNamespace).Get(ctx, querySecret, metav1.GetOptions{})
+		if err != nil {
+			last = err
+			return false
+		}
+		for _, item := range p.Query.certificate {
+			content, ok := secret.Data[item.Key]
+			if !ok {
+				return false
+			}
+			if last = os.WriteFile(filepath.Join(p.QueryCertificates, item.Path), content, 0o600); last != nil {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the certificate in secret %s: %w: %w", querySecret, err, last)
+	}
+	return nil
+}
+
+// QueryClient is a client that expects at QueryAddress who is query.image-catalog.svc for the CA in the Secret.
+func (p *Plane) QueryClient(ctx context.Context) (*http.Client, error) {
+	secret, err := p.Kube.CoreV1().Secrets(SystemNamespace).Get(ctx, querySecret, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(secret.Data["ca-cert.pem"]) {
+		return nil, fmt.Errorf("the secret %s holds no CA", querySecret)
+	}
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: queryHost},
+	}}, nil
+}
