@@ -65,5 +65,5 @@ func serve(ctx context.Context, meter metric.Meter) error {
 		return fmt.Errorf("listening on %s: %w", *address, err)
 	}
 	logger.Infow("Serving the catalog", "address", listener.Addr().String())
-	return query.Run(ctx, query.Source(catalogclient.Get(ctx)), reviewer, listener, meter)
+	return query.Run(ctx, query.Source(catalogclient.Get(ctx)), reviewer, query.ClientsOf(injection.GetConfig(ctx)), listener, meter)
 }

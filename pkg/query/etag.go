@@ -2,6 +2,7 @@ package query
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"net/http"
 	"strconv"
@@ -14,12 +15,10 @@ import (
 // last checked, for the version and for the token, which change without anything new to tell.
 func tagOf(page index.Page, fields []string) string {
 	hash := fnv.New64a()
-	number := func(n uint64) { _, _ = hash.Write(binary.LittleEndian.AppendUint64(nil, n)) } // a hash takes all it is given
-	number(uint64(page.Total))
+	_, _ = fmt.Fprint(hash, page.Total, fields) // a hash takes all it is given
 	for _, e := range page.Entries {
-		number(e.Hash)
+		_, _ = hash.Write(binary.LittleEndian.AppendUint64(nil, e.Hash))
 	}
-	_, _ = hash.Write([]byte(strings.Join(fields, ",")))
 	return `W/"` + strconv.FormatUint(hash.Sum64(), 36) + `"`
 }
 

@@ -31,10 +31,14 @@ func countFacets(catalog *index.Index) personal {
 		if err != nil {
 			return err
 		}
-		if err := newView(catalog, who, verbList, p).restrict(r.Context(), p); err != nil {
+		v := newView(catalog, who, verbList, p)
+		if err := v.restrict(r.Context(), p); err != nil {
 			return err
 		}
-		snapshot := catalog.Prepare(&p.Query)
+		snapshot, err := v.prepare(r.Context(), &p.Query)
+		if err != nil {
+			return err
+		}
 		answer := struct {
 			Facets map[string]facet `json:"facets"`
 			Total  int              `json:"total"`

@@ -31,10 +31,11 @@ func list(catalog *index.Index, stopping *stopping) personal {
 		if p.watch {
 			return watch(w, r, newView(catalog, who, verbWatch, p), p, stopping)
 		}
-		if err := newView(catalog, who, verbList, p).restrict(r.Context(), p); err != nil {
+		v := newView(catalog, who, verbList, p)
+		if err := v.restrict(r.Context(), p); err != nil {
 			return err
 		}
-		snapshot, err := p.at(catalog)
+		snapshot, err := p.at(r.Context(), v)
 		if err != nil {
 			return err
 		}

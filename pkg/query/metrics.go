@@ -13,13 +13,13 @@ import (
 	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
-// stopwatch records how long requests take, by route and status code: nothing that a client makes up becomes a label.
+// stopwatch records how long requests take, by method, route and status code: nothing that a client makes up becomes a label.
 type stopwatch struct{ duration metric.Float64Histogram }
 
 // newStopwatch makes the histogram http.server.request.duration of OpenTelemetry's semantic conventions, in seconds.
 func newStopwatch(meter metric.Meter) (*stopwatch, error) {
 	duration, err := meter.Float64Histogram("http.server.request.duration",
-		metric.WithDescription("Duration of HTTP requests by route and status code"),
+		metric.WithDescription("Duration of HTTP requests by method, route and status code"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	if err != nil {
@@ -28,10 +28,11 @@ func newStopwatch(meter metric.Meter) (*stopwatch, error) {
 	return &stopwatch{duration: duration}, nil
 }
 
-func (s *stopwatch) time(route string, next http.Handler) http.Handler {
+func (s *stopwatch) time(method, route string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		served := httpsnoop.CaptureMetrics(next, w, r)
 		s.duration.Record(r.Context(), served.Duration.Seconds(), metric.WithAttributes(
+			attribute.String("http.request.method", method),
 			attribute.String("http.route", route),
 			attribute.Int("http.response.status_code", served.Code)))
 	})

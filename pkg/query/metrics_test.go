@@ -20,7 +20,7 @@ func TestMetricsNameRoutesAndPhasesOnly(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("query")
 	catalog := indexOf(imagetest.Image("a", "one", 1), imagetest.Image("a", "two", 2), imagetest.Image("a", "three", 3, imagetest.Phase(v1alpha1.PhaseAvailable)))
-	handler, err := newHandler(catalog, everybody(), newStopping(), meter)
+	handler, err := newHandler(catalog, everybody(), nil, newStopping(), meter)
 	require.NoError(t, err)
 	for _, path := range []string{"/v1/images", "/v1/images?limit=1", "/v1/images?limit=0", "/v1/namespaces/a/images/one", "/v1/namespaces/a/images/two", "/made/up"} {
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
@@ -56,7 +56,11 @@ func TestMetricsNameRoutesAndPhasesOnly(t *testing.T) {
 }
 
 func served(route string, code int) attribute.Set {
-	return attribute.NewSet(attribute.String("http.route", route), attribute.Int("http.response.status_code", code))
+	method := http.MethodGet
+	if route == unmatched {
+		method = otherMethod
+	}
+	return attribute.NewSet(attribute.String("http.request.method", method), attribute.String("http.route", route), attribute.Int("http.response.status_code", code))
 }
 
 func in(phase v1alpha1.Phase) attribute.Set {

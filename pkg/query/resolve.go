@@ -37,10 +37,15 @@ func resolve(catalog *index.Index) personal {
 		if err != nil {
 			return err
 		}
-		if err := newView(catalog, who, verbList, p).restrict(r.Context(), p); err != nil {
+		v := newView(catalog, who, verbList, p)
+		if err := v.restrict(r.Context(), p); err != nil {
 			return err
 		}
-		chosen, lost := resolveIn(catalog.Prepare(&p.Query), &p.Query)
+		snapshot, err := v.prepare(r.Context(), &p.Query)
+		if err != nil {
+			return err
+		}
+		chosen, lost := resolveIn(snapshot, &p.Query)
 		if chosen == nil {
 			problem := newProblem(http.StatusNotFound, "No image that matches can be used: "+sumUp(lost))
 			problem.RunnersUp = lost

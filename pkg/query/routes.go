@@ -11,15 +11,48 @@ import (
 	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
-// unmatched is the route of requests that match none.
-const unmatched = "unmatched"
+// unmatched is the route of requests that match none, and otherMethod their method, which may be anything.
+const (
+	unmatched   = "unmatched"
+	otherMethod = "_OTHER" // as OpenTelemetry's semantic conventions have it
+)
 
 // endpoint answers one kind of request. It either writes an answer or returns an error; a *Problem becomes the
 // answer, any other error a 500.
 type endpoint func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error
 
+// route is what is answered where.
+type route struct {
+	method, path string
+	answer       endpoint
+}
+
+// routes are all of them. A GET is a HEAD, too.
+func routes(catalog *index.Index, reviewer *access.Reviewer, clients Clients, stopping *stopping) []route {
+	gates := newGates()
+	read := func(next personal) endpoint { return complete(catalog, authenticated(reviewer, gates, next)) }
+	write := func(next writing) endpoint {
+		return complete(catalog, authenticated(reviewer, gates, asCaller(clients, next)))
+	}
+	const images, image = "/v1/namespaces/:namespace/images", "/v1/namespaces/:namespace/images/:name"
+	return []route{
+		{http.MethodGet, "/v1/images", read(list(catalog, stopping))},
+		{http.MethodGet, images, read(list(catalog, stopping))},
+		{http.MethodPost, images, write(add)},
+		{http.MethodGet, image, read(get(catalog))},
+		{http.MethodDelete, image, write(remove)},
+		{http.MethodPost, image + "/verify", write(verify(catalog))},
+		{http.MethodPost, image + "/recall", write(recall)},
+		{http.MethodGet, "/v1/facets", read(countFacets(catalog))},
+		{http.MethodGet, "/v1/resolve", read(resolve(catalog))},
+		{http.MethodGet, "/openapi.json", openAPI()},
+		{http.MethodGet, "/healthz", healthz},
+		{http.MethodGet, "/readyz", readyz(catalog, stopping)},
+	}
+}
+
 // newHandler routes requests to the endpoints and times them.
-func newHandler(catalog *index.Index, reviewer *access.Reviewer, stopping *stopping, meter metric.Meter) (http.Handler, error) {
+func newHandler(catalog *index.Index, reviewer *access.Reviewer, clients Clients, stopping *stopping, meter metric.Meter) (http.Handler, error) {
 	times, err := newStopwatch(meter)
 	if err != nil {
 		return nil, err
@@ -29,20 +62,14 @@ func newHandler(catalog *index.Index, reviewer *access.Reviewer, stopping *stopp
 	}
 	router := httprouter.New()
 	router.RedirectFixedPath, router.RedirectTrailingSlash = false, false
-	router.NotFound = times.time(unmatched, refuse(notFound))
-	router.MethodNotAllowed = times.time(unmatched, refuse(methodNotAllowed))
-	for path, answer := range map[string]endpoint{
-		"/v1/images":                             complete(catalog, authenticated(reviewer, list(catalog, stopping))),
-		"/v1/namespaces/:namespace/images":       complete(catalog, authenticated(reviewer, list(catalog, stopping))),
-		"/v1/namespaces/:namespace/images/:name": complete(catalog, authenticated(reviewer, get(catalog))),
-		"/v1/facets":                             complete(catalog, authenticated(reviewer, countFacets(catalog))),
-		"/v1/resolve":                            complete(catalog, authenticated(reviewer, resolve(catalog))),
-		"/healthz":                               healthz,
-		"/readyz":                                readyz(catalog, stopping),
-	} {
-		timed := times.time(path, answer)
-		router.Handler(http.MethodGet, path, timed)
-		router.Handler(http.MethodHead, path, timed) // net/http leaves the body out
+	router.NotFound = times.time(otherMethod, unmatched, refuse(notFound))
+	router.MethodNotAllowed = times.time(otherMethod, unmatched, refuse(methodNotAllowed))
+	for _, route := range routes(catalog, reviewer, clients, stopping) {
+		timed := times.time(route.method, route.path, route.answer)
+		router.Handler(route.method, route.path, timed)
+		if route.method == http.MethodGet {
+			router.Handler(http.MethodHead, route.path, timed) // net/http leaves the body out
+		}
 	}
 	return router, nil
 }
@@ -54,15 +81,15 @@ func (answer endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func refuse(why func(*http.Request) *Problem) http.Handler {
-	return endpoint(func(_ http.ResponseWriter, r *http.Request, _ httprouter.Params) error { return why(r) })
+func refuse(why func(http.ResponseWriter, *http.Request) *Problem) http.Handler {
+	return endpoint(func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error { return why(w, r) })
 }
 
-func notFound(r *http.Request) *Problem {
-	return newProblem(http.StatusNotFound, fmt.Sprintf("Nothing is at %s. The catalog is at /v1/images, "+
-		"/v1/namespaces/{namespace}/images[/{name}], /v1/facets and /v1/resolve.", quote(r.URL.Path)))
+func notFound(_ http.ResponseWriter, r *http.Request) *Problem {
+	return newProblem(http.StatusNotFound, fmt.Sprintf("Nothing is at %s. /openapi.json describes what is where; the catalog is at /v1/images.", quote(r.URL.Path)))
 }
 
-func methodNotAllowed(r *http.Request) *Problem {
-	return newProblem(http.StatusMethodNotAllowed, fmt.Sprintf("The method %s is not allowed here; allowed are GET, HEAD and OPTIONS.", quote(r.Method)))
+// methodNotAllowed names the methods that the router has just written into the header.
+func methodNotAllowed(w http.ResponseWriter, r *http.Request) *Problem {
+	return newProblem(http.StatusMethodNotAllowed, fmt.Sprintf("The method %s is not allowed here; allowed are %s.", quote(r.Method), w.Header().Get("Allow")))
 }

@@ -29,7 +29,7 @@ func eventually(t *testing.T, condition func() bool) {
 
 func handlerOf(t testing.TB, catalog *index.Index) http.Handler {
 	t.Helper()
-	handler, err := newHandler(catalog, everybody(), newStopping(), noop.Meter{})
+	handler, err := newHandler(catalog, everybody(), nil, newStopping(), noop.Meter{})
 	require.NoError(t, err)
 	return handler
 }
@@ -41,7 +41,7 @@ func serverOf(t testing.TB, catalog *index.Index) string {
 
 func serverFor(t testing.TB, catalog *index.Index, reviewer *access.Reviewer) string {
 	t.Helper()
-	handler, err := newHandler(catalog, reviewer, newStopping(), noop.Meter{})
+	handler, err := newHandler(catalog, reviewer, nil, newStopping(), noop.Meter{})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -282,9 +282,9 @@ func TestProblemsSayWhatIsWrong(t *testing.T) {
 		{http.MethodGet, "/v1/images?tag=a&tag=b", 400, "The parameter tag is there 2 times. Ask for one value at a time."},
 		{http.MethodGet, "/v1/namespaces/a/images/one?limit=1", 400, `The parameter "limit" is unknown here; known: none.`},
 		{http.MethodGet, "/v1/namespaces/a/images/two", 404, `The namespace "a" has no entry "two". GET /v1/namespaces/{namespace}/images lists those it has.`},
-		{http.MethodGet, "/v2/images", 404, `Nothing is at "/v2/images". The catalog is at /v1/images, /v1/namespaces/{namespace}/images[/{name}], /v1/facets and /v1/resolve.`},
-		{http.MethodGet, "/v1/images/", 404, `Nothing is at "/v1/images/". The catalog is at /v1/images, /v1/namespaces/{namespace}/images[/{name}], /v1/facets and /v1/resolve.`},
-		{http.MethodPost, "/v1/images", 405, `The method "POST" is not allowed here; allowed are GET, HEAD and OPTIONS.`},
+		{http.MethodGet, "/v2/images", 404, `Nothing is at "/v2/images". /openapi.json describes what is where; the catalog is at /v1/images.`},
+		{http.MethodGet, "/v1/images/", 404, `Nothing is at "/v1/images/". /openapi.json describes what is where; the catalog is at /v1/images.`},
+		{http.MethodPost, "/v1/images", 405, `The method "POST" is not allowed here; allowed are GET, HEAD, OPTIONS.`},
 	} {
 		t.Run(tc.method+tc.path, func(t *testing.T) {
 			response := request(t, tc.method, base+tc.path, nil)

@@ -35,9 +35,9 @@ const (
 
 // Run serves on the listener what the API server gives of the catalog, to those whom the reviewer lets see it, until the
 // context ends or serving fails. It is sent tokens: the listener must be one of TLS. Run closes the listener and returns nil after an orderly stop.
-func Run(ctx context.Context, from cache.ListerWatcher, reviewer *access.Reviewer, listener net.Listener, meter metric.Meter) error {
+func Run(ctx context.Context, from cache.ListerWatcher, reviewer *access.Reviewer, clients Clients, listener net.Listener, meter metric.Meter) error {
 	catalog := index.New()
-	server, err := NewServer(catalog, reviewer, meter)
+	server, err := NewServer(catalog, reviewer, clients, meter)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -63,7 +63,7 @@ type Server struct {
 }
 
 // NewServer gives a server of what the index holds, to those whom the reviewer lets see it. It reports to the meter.
-func NewServer(catalog *index.Index, reviewer *access.Reviewer, meter metric.Meter) (*Server, error) {
+func NewServer(catalog *index.Index, reviewer *access.Reviewer, clients Clients, meter metric.Meter) (*Server, error) {
 	server := &Server{
 		http: http.Server{
 			ReadHeaderTimeout: headerTimeout,
@@ -75,7 +75,7 @@ func NewServer(catalog *index.Index, reviewer *access.Reviewer, meter metric.Met
 		stopping: newStopping(),
 		after:    time.After,
 	}
-	handler, err := newHandler(catalog, reviewer, server.stopping, meter)
+	handler, err := newHandler(catalog, reviewer, clients, server.stopping, meter)
 	if err != nil {
 		return nil, err
 	}

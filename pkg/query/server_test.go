@@ -43,7 +43,7 @@ func tryStatus(ctx context.Context, address string) int {
 }
 
 func TestAStopFailsReadinessThenFinishesWhatIsInFlight(t *testing.T) {
-	server, err := NewServer(indexOf(imagetest.Image("a", "one", 1)), everybody(), noop.Meter{})
+	server, err := NewServer(indexOf(imagetest.Image("a", "one", 1)), everybody(), nil, noop.Meter{})
 	require.NoError(t, err)
 	quiet := make(chan time.Time)
 	server.after = func(time.Duration) <-chan time.Time { return quiet }
@@ -88,7 +88,7 @@ func accepts(t *testing.T, address string) bool {
 }
 
 func TestServeReturnsWhatWentWrong(t *testing.T) {
-	server, err := NewServer(indexOf(), everybody(), noop.Meter{})
+	server, err := NewServer(indexOf(), everybody(), nil, noop.Meter{})
 	require.NoError(t, err)
 	listener, _ := listen(t)
 	require.NoError(t, listener.Close())
@@ -104,7 +104,7 @@ func TestRunServesWhatTheAPIServerTells(t *testing.T) {
 	listener, base := listen(t)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(t.Context(), &listFirst{cache.ListWatch{ListFunc: source.List, WatchFunc: source.Watch}}, everybody(), listener, noop.Meter{})
+		ended <- Run(t.Context(), &listFirst{cache.ListWatch{ListFunc: source.List, WatchFunc: source.Watch}}, everybody(), nil, listener, noop.Meter{})
 	}()
 	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusOK })
 	assert.Equal(t, http.StatusOK, status(t, base+"/v1/namespaces/a/images/one"))

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -63,12 +64,12 @@ func identify(values url.Values) uint64 {
 }
 
 // at gives the snapshot that the parameters speak of, with the place where to go on.
-func (p *parameters) at(from *index.Index) (*index.Snapshot, error) {
-	if p.proceed == nil {
-		return from.Prepare(&p.Query), nil
+func (p *parameters) at(ctx context.Context, v *view) (*index.Snapshot, error) {
+	latest, err := v.prepare(ctx, &p.Query)
+	if err != nil || p.proceed == nil {
+		return latest, err
 	}
-	from.Prepare(&p.Query)
-	snapshot, err := from.At(p.proceed.Version)
+	snapshot, err := v.catalog.At(p.proceed.Version)
 	switch {
 	case errors.Is(err, index.ErrGone):
 		return nil, newProblem(http.StatusGone,

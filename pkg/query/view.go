@@ -46,6 +46,18 @@ func (v *view) restrict(ctx context.Context, p *parameters) error {
 	return nil
 }
 
+// prepare gives the catalog as it is, ready for a query of the visitor's.
+func (v *view) prepare(ctx context.Context, q *index.Query) (*index.Snapshot, error) {
+	if !v.catalog.Stands(q) {
+		leave, err := v.who.gates.scan(ctx, v.who.caller.Name())
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	return v.catalog.Prepare(q), nil
+}
+
 // judge finds the scope as it is now. A namespace that the path names must be in it.
 func (v *view) judge(ctx context.Context) (err error) {
 	switch {

@@ -29,6 +29,7 @@ type personal func(w http.ResponseWriter, r *http.Request, path httprouter.Param
 // visitor is who sends a request.
 type visitor struct {
 	reviewer *access.Reviewer
+	gates    *gates
 	token    string
 	caller   *access.Caller
 }
@@ -45,7 +46,7 @@ func (v *visitor) identify(ctx context.Context) error {
 
 // authenticated finds out who asks. What they get is theirs alone: no cache may give it to somebody else, or to them
 // when they may no longer see it.
-func authenticated(reviewer *access.Reviewer, next personal) endpoint {
+func authenticated(reviewer *access.Reviewer, gates *gates, next personal) endpoint {
 	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params) error {
 		w.Header().Set("Vary", "Authorization")
 		w.Header().Set("Cache-Control", "no-cache, private")
@@ -53,10 +54,15 @@ func authenticated(reviewer *access.Reviewer, next personal) endpoint {
 		if err != nil {
 			return err
 		}
-		who := &visitor{reviewer: reviewer, token: token}
+		who := &visitor{reviewer: reviewer, gates: gates, token: token}
 		if err := who.identify(r.Context()); err != nil {
 			return err
 		}
+		leave, err := gates.requests.enter(who.caller.Name())
+		if err != nil {
+			return err
+		}
+		defer leave()
 		return next(w, r, path, who)
 	}
 }

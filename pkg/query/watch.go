@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -36,12 +37,17 @@ func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopp
 	if p.Latest || p.proceed != nil || p.Order != index.ByPublished || !p.Descending {
 		return badRequest("A watch has no pages and no order: leave latest, continue and sort out.")
 	}
+	leave, err := v.who.gates.watches.enter(v.who.caller.Name())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	asked := p.Query
 	if err := v.restrict(r.Context(), p); err != nil {
 		return err
 	}
 	stream := &stream{writer: w, control: http.NewResponseController(w), fields: p.fields}
-	since, err := stream.begin(v.catalog, p)
+	since, err := stream.begin(r.Context(), v, p)
 	if err != nil {
 		return err
 	}
@@ -59,19 +65,22 @@ type stream struct {
 }
 
 // begin gives the version from which to follow, after it has sent what there is. Its errors are answers.
-func (s *stream) begin(catalog *index.Index, p *parameters) (uint64, error) {
+func (s *stream) begin(ctx context.Context, v *view, p *parameters) (uint64, error) {
 	if p.since != "" {
 		version, err := strconv.ParseUint(p.since, 10, 64)
 		if err != nil {
 			return 0, badParameter("resourceVersion", allowedVersion, "The parameter resourceVersion is "+quote(p.since)+"; allowed is "+allowedVersion+".")
 		}
-		if _, _, _, err := catalog.Since(version); err != nil {
+		if _, _, _, err := v.catalog.Since(version); err != nil {
 			return 0, problemOfVersion(err)
 		}
 		s.open()
 		return version, nil
 	}
-	snapshot := catalog.Prepare(&p.Query)
+	snapshot, err := v.prepare(ctx, &p.Query)
+	if err != nil {
+		return 0, err
+	}
 	s.open()
 	snapshot.Walk(&p.Query, func(e *index.Entry) bool {
 		s.add(added, snapshot.Version, choose(e.Item, s.fields))

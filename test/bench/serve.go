@@ -87,7 +87,7 @@ func newCatalog(ctx context.Context, entries int) (server, error) {
 		return nil, fmt.Errorf("filling the index: %w", ctx.Err())
 	}
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
-	return query.NewServer(catalog, newReviewer(), meters.Meter("bench"))
+	return query.NewServer(catalog, newReviewer(), nil, meters.Meter("bench"))
 }
 
 // static is what the query server is measured against: net/http doing nothing but sending bytes it has.

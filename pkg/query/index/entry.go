@@ -57,14 +57,22 @@ func newEntry(image *v1alpha1.CatalogImage) (*Entry, error) {
 		facets:    facetsOf(item),
 		labels:    labelsOf(image.Labels),
 		text:      textOf(item),
-		detail:    append([]byte{','}, Encode(newDetail(image))[1:]...),
+		detail:    detailOf(image),
 		usable:    item.Phase == v1alpha1.PhaseAvailable && item.Lifecycle == v1alpha1.LifecycleActive && item.Digest != "",
 	}, nil
 }
 
 // JSON is the object of a single entry: the fields of [Item], and those of [Detail].
 func (e *Entry) JSON() []byte {
-	return slices.Concat(e.Item[:len(e.Item)-1], e.detail, []byte{'\n'})
+	return joined(e.Item, e.detail)
+}
+
+func joined(item, detail []byte) []byte {
+	return slices.Concat(item[:len(item)-1], detail, []byte{'\n'})
+}
+
+func detailOf(image *v1alpha1.CatalogImage) []byte {
+	return append([]byte{','}, Encode(newDetail(image))[1:]...)
 }
 
 // GetObjectMeta implements metav1.ObjectMetaAccessor, by which client-go tells the entries of a list apart.

@@ -220,6 +220,24 @@ func (i *Index) Since(version uint64) (changes []Change, seen uint64, more <-cha
 	return slices.Clone(kept), i.history.seen, i.changed, err
 }
 
+// Changed gives a channel that is closed at the next change.
+func (i *Index) Changed() <-chan struct{} {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	return i.changed
+}
+
+// Stands says whether Prepare need not look at every entry.
+func (i *Index) Stands(q *Query) bool {
+	latest := i.Latest()
+	for _, p := range q.Predicates {
+		if _, ok := latest.standing[p.Key]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // Prepare keeps sets for the predicates of a query, and gives the catalog as it is, which has them.
 func (i *Index) Prepare(q *Query) *Snapshot {
 	latest := i.Latest()

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -8,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	cachetesting "k8s.io/client-go/tools/cache/testing"
 
@@ -151,7 +155,10 @@ func TestFollowingASource(t *testing.T) {
 	c := &catalog{New(), t, 0}
 	assert.False(t, c.Synced(), "nothing has arrived yet")
 
-	go c.Run(t.Context(), &listFirst{cache.ListWatch{ListFunc: source.List, WatchFunc: source.Watch}})
+	go c.Run(t.Context(), &listFirst{cache.ListWatch{
+		ListWithContextFunc:  func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) { return source.List(o) },
+		WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) { return source.Watch(o) },
+	}})
 	eventually(t, c.Synced)
 	assert.Equal(t, []string{"first"}, c.everything())
 	source.Add(imagetest.Image("a", "later", 2))

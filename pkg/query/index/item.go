@@ -66,6 +66,11 @@ type Detail struct {
 	Conditions   []Condition             `json:"conditions"`
 }
 
+// JSON is the object of a single entry, as Entry.JSON gives it, of an image that the index may not have heard of.
+func JSON(image *v1alpha1.CatalogImage) []byte {
+	return joined(Encode(newItem(image)), detailOf(image))
+}
+
 // Condition is a condition of an entry.
 type Condition struct {
 	Type    string `json:"type"`

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"unique"
@@ -75,7 +76,7 @@ func (s *Snapshot) match(q *Query) matching {
 		return matching{roaring.New()}
 	}
 	if len(sets) > 2 {
-		slices.SortFunc(sets, func(a, b *roaring.Bitmap) int { return int(a.GetCardinality()) - int(b.GetCardinality()) })
+		slices.SortFunc(sets, func(a, b *roaring.Bitmap) int { return cmp.Compare(a.GetCardinality(), b.GetCardinality()) })
 		last := len(sets) - 1
 		return matching{roaring.FastAnd(sets[:last]...), sets[last]}
 	}
@@ -96,20 +97,23 @@ func (m matching) count(all int) int {
 	case 0:
 		return all
 	case 1:
-		return int(m[0].GetCardinality())
+		return number(m[0].GetCardinality())
 	}
-	return int(m[0].AndCardinality(m[1]))
+	return number(m[0].AndCardinality(m[1]))
 }
+
+// number of entries: places in sets are numbers of 32 bits.
+func number(n uint64) int { return int(n) } //nolint:gosec // see above
 
 // countWith is how many are in one more set too.
 func (m matching) countWith(set *roaring.Bitmap) int {
 	switch len(m) {
 	case 0:
-		return int(set.GetCardinality())
+		return number(set.GetCardinality())
 	case 1:
-		return int(m[0].AndCardinality(set))
+		return number(m[0].AndCardinality(set))
 	}
-	return int(roaring.And(m[0], m[1]).AndCardinality(set))
+	return number(roaring.And(m[0], m[1]).AndCardinality(set))
 }
 
 // fewer says whether looking at all that match costs less than walking in order until a page is full, if they are spread

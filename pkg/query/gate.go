@@ -1,0 +1,95 @@
+package query
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// maxRequests are how many requests are answered at a time; of one caller, half of them.
+	maxRequests = 4096
+	// maxWatches are how many of them are watches; of one caller, a quarter of them.
+	maxWatches = 1024
+	// maxScans are how many requests at a time may want to look through the whole catalog, for a text or a selector that
+	// nobody asked for lately; of one caller, half of them. As many do so as there are processors, for milliseconds each;
+	// the others wait for maxWait.
+	maxScans = 512
+	maxWait  = time.Second
+)
+
+// gates keep the server from doing more than it can, and one caller from having it all.
+type gates struct {
+	requests, watches, scans *gate
+	scanning                 *semaphore.Weighted
+}
+
+func newGates() *gates {
+	return &gates{
+		requests: newGate(maxRequests, maxRequests/2),
+		watches:  newGate(maxWatches, maxWatches/4),
+		scans:    newGate(maxScans, maxScans/2),
+		scanning: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+	}
+}
+
+// scan lets a caller look through the whole catalog.
+func (g *gates) scan(ctx context.Context, caller string) (func(), error) {
+	leave, err := g.scans.enter(caller)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	if err := g.scanning.Acquire(ctx, 1); err != nil {
+		leave()
+		return nil, tooMany("Too many texts and selectors are being looked for that nobody asked for lately. Try again in a moment.")
+	}
+	return func() { g.scanning.Release(1); leave() }, nil
+}
+
+// gate lets in so many at a time, and so many of one caller, and sends the others away at once: who waits in a queue that
+// grows gets their answer when they need it no more.
+type gate struct {
+	all, each int
+
+	mutex sync.Mutex
+	in    int
+	of    map[string]int
+}
+
+func newGate(all, each int) *gate { return &gate{all: all, each: each, of: map[string]int{}} }
+
+// enter gives what is to be called at the end, or the answer to who must come again later.
+func (g *gate) enter(caller string) (leave func(), err error) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	switch {
+	case g.of[caller] >= g.each:
+		return nil, tooMany("You have as many such requests under way as one caller may have. Wait for the answers, or try again in a moment.")
+	case g.in >= g.all:
+		return nil, tooMany("The server has as much to do as it can. Try again in a moment.")
+	}
+	g.in++
+	g.of[caller]++
+	return func() { g.leave(caller) }, nil
+}
+
+func (g *gate) leave(caller string) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.in--
+	if g.of[caller]--; g.of[caller] == 0 {
+		delete(g.of, caller)
+	}
+}
+
+func tooMany(detail string) *Problem {
+	problem := newProblem(http.StatusTooManyRequests, detail)
+	problem.retryAfter = 1
+	return problem
+}
