@@ -10,6 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/metric/noop"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	cachetesting "k8s.io/client-go/tools/cache/testing"
 
@@ -104,7 +107,11 @@ func TestRunServesWhatTheAPIServerTells(t *testing.T) {
 	listener, base := listen(t)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(t.Context(), &listFirst{cache.ListWatch{ListFunc: source.List, WatchFunc: source.Watch}}, everybody(), nil, listener, noop.Meter{})
+		from := &listFirst{cache.ListWatch{
+			ListWithContextFunc:  func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) { return source.List(o) },
+			WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (apiwatch.Interface, error) { return source.Watch(o) },
+		}}
+		ended <- Run(t.Context(), from, everybody(), nil, listener, noop.Meter{})
 	}()
 	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusOK })
 	assert.Equal(t, http.StatusOK, status(t, base+"/v1/namespaces/a/images/one"))
