@@ -43,6 +43,7 @@ type Client struct {
 	heads        flights[lookup, Descriptor]
 	descriptions flights[lookup, *Description]
 	referrers    flights[lookup, []Referrer]
+	artifacts    flights[lookup, *Artifact]
 }
 
 // An Option changes how a client works.

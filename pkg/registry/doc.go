@@ -1,5 +1,6 @@
 // Package registry asks container registries about images: what a reference means now (Head), all that a listing needs
-// (Describe), what refers to an image (Referrers), and the bytes behind it (Blobs).
+// (Describe), what refers to an image (Referrers), a small artifact such as a signature as a whole (Artifact), and the bytes
+// behind an image (Blobs).
 //
 // Registries are strangers. Whatever they send is bounded before it is read, while it is decoded and in the whole of an
 // image; it is hashed before it is believed, and decoded without a second chance: a manifest is what its digest says or

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -124,5 +126,30 @@ func FuzzChallenge(f *testing.F) {
 		for _, host := range world.leaked {
 			assert.True(t, (&Host{}).trusts("quay.io", host), "%q had the password sent to %s", header, host)
 		}
+	})
+}
+
+// Whatever a manifest says, what Artifact sets out to read of it is bounded.
+func FuzzArtifact(f *testing.F) {
+	const digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	f.Add([]byte(`{"config":{"mediaType":"a/b","digest":"` + digest + `","size":2},"layers":[{"mediaType":"a/b","digest":"` + digest + `","size":3,"annotations":{"a":"b"}}]}`))
+	f.Add([]byte(`{"config":{"digest":"` + digest + `"},"layers":null}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		layers, err := decodeArtifact(string(types.OCIManifestSchema1), body)
+		if err != nil {
+			assert.Contains(t, []Reason{Malformed, TooLarge}, reasonFor(err))
+			return
+		}
+		total, seen := int64(0), map[v1.Hash]bool{}
+		for _, layer := range layers {
+			if !seen[layer.Digest] {
+				seen[layer.Digest], total = true, total+layer.Size
+			}
+			assert.NotEmpty(t, layer.Digest.Hex)
+			assert.GreaterOrEqual(t, layer.Size, int64(0))
+			assert.LessOrEqual(t, len(layer.Annotations), MaxFacts)
+		}
+		assert.LessOrEqual(t, len(seen), MaxArtifactLayers)
+		assert.LessOrEqual(t, total, int64(MaxArtifactBytes))
 	})
 }
