@@ -32,7 +32,7 @@ var floors = []struct {
 	{"one question each: is it signed, is it claimed, who may see it, what to serve with, where is the cluster, what is in the pod", []string{"pkg/signature", "pkg/claim", "pkg/access", "pkg/keypair", "pkg/apiserver", "pkg/pod"}},
 	{"judges over them", []string{"pkg/policy", "pkg/source"}},
 	{"flows, from a request or an event to its outcome", []string{"pkg/reconciler/*", "pkg/admission", "pkg/certificate", "pkg/query", "pkg/publish", "pkg/verify", "pkg/assemble"}},
-	{"what tiers of tests stand on: the catalog as processes, registries with faults", []string{"test/plane", "test/faults"}},
+	{"what tiers of tests stand on: the catalog as processes, registries with faults, signatures of all kinds", []string{"test/plane", "test/faults", "test/signatures"}},
 	{"binaries and tests, which wire", []string{"cmd/*", "test/*"}},
 }
 
@@ -131,11 +131,11 @@ func isIn(importPath string, folders ...string) bool {
 func TestImports(t *testing.T) {
 	packages := modulePackages(t)
 	for rule, hold := range map[string]func(*testing.T, []goPackage){
-		"every package has a place":            everyPackageHasAPlace,
-		"imports go down":                      importsGoDown,
-		"the lowest floor knows no Kubernetes": theLowestFloorKnowsNoKubernetes,
-		"task images hold no informers":        taskImagesHoldNoInformers,
-		"the product knows no tests":           theProductKnowsNoTests,
+		"every package has a place":                 everyPackageHasAPlace,
+		"imports go down":                           importsGoDown,
+		"what has no need of Kubernetes knows none": whatHasNoNeedOfKubernetesKnowsNone,
+		"task images hold no informers":             taskImagesHoldNoInformers,
+		"the product knows no tests":                theProductKnowsNoTests,
 	} {
 		t.Run(rule, func(t *testing.T) { hold(t, packages) })
 	}
@@ -167,9 +167,9 @@ func importsGoDown(t *testing.T, packages []goPackage) {
 	}
 }
 
-func theLowestFloorKnowsNoKubernetes(t *testing.T, packages []goPackage) {
+func whatHasNoNeedOfKubernetesKnowsNone(t *testing.T, packages []goPackage) {
 	for _, p := range packages {
-		if !isIn(p.ImportPath, "pkg/registry", "pkg/result", "pkg/param") {
+		if !isIn(p.ImportPath, "pkg/registry", "pkg/result", "pkg/param", "pkg/signature") {
 			continue
 		}
 		if found := foreign(p, "k8s.io", "sigs.k8s.io", "knative.dev", module+"/pkg/apis", module+"/pkg/client"); len(found) > 0 {

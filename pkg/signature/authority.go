@@ -1,0 +1,19 @@
+package signature
+
+// Authority is somebody whose signature counts.
+type Authority struct {
+	// Name by which a verdict speaks of it.
+	Name string
+	// Keys of the authority: a signature with any of them is its signature.
+	Keys []*Key
+}
+
+// signer is the key with which the authority made the signature; nil if it did not make it.
+func (a Authority) signer(s Signature) *Key {
+	for _, key := range a.Keys {
+		if key.made(s.Signed, s.Message) {
+			return key
+		}
+	}
+	return nil
+}
