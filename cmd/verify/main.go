@@ -52,7 +52,11 @@ func judge(ctx context.Context, options verify.Options, badParams error) verify.
 	if err != nil {
 		return verify.Refuse(err)
 	}
-	verifier := verify.Verifier{Registry: client, Keychain: pod.Keychain(), Entries: entries, Log: os.Stdout}
+	verifier := verify.Verifier{
+		Registry: client, Keychain: pod.Keychain(),
+		Entries: entries, Secrets: secrets, KeyDir: os.Getenv("PUBLIC_KEY_DIR"),
+		Log: os.Stdout,
+	}
 	return verifier.Verify(ctx, options)
 }
 
@@ -63,4 +67,9 @@ func entries(namespace string) (verify.Entries, error) {
 		return nil, err
 	}
 	return clients.ImagecatalogV1alpha1().CatalogImages(namespace), nil
+}
+
+// secrets connects only when a public key is in one.
+func secrets() (verify.Secrets, error) {
+	return apiserver.ConnectSecrets()
 }

@@ -7,6 +7,7 @@
 //	exists     the registry has the image, whole
 //	digest     the image is still the pinned one: its tag was not moved
 //	platform   it runs on each platform that is asked for
+//	signature  it is signed with the key that is given (on demand)
 //	content    every blob has the bytes that its digest promises (on demand)
 //
 // A gate has three answers, not two. What the registry or the catalog says about the image decides: Verified or

@@ -20,6 +20,9 @@ type Options struct {
 
 	Registries string // directory with the settings for registries; empty for none
 
+	PublicKey       string // PEM, a file of the workspace, or k8s://namespace/secret
+	SignedPlatforms bool
+
 	Platforms param.List
 	Content   bool
 	Strict    bool
@@ -32,6 +35,8 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.Name, "name", "", "entry of the catalog that names the image, instead of an image URL")
 	fs.StringVar(&o.Namespace, "namespace", "", "namespace of the entry")
 	fs.StringVar(&o.Registries, "registries", "", "directory with the settings for registries, as config-registries is mounted; default HTTPS only, private addresses too")
+	fs.StringVar(&o.PublicKey, "public-key", "", "public key of a signature that the image must have: PEM, a file in the folder $PUBLIC_KEY_DIR, or k8s://namespace/secret; default none")
+	fs.BoolVar(&o.SignedPlatforms, "signed-platforms", false, "each platform must have a signature of its own, too: true or false")
 	fs.BoolVar(&o.Content, "content", false, "fetch and hash every blob: true or false")
 	fs.BoolVar(&o.Strict, "strict", true, "exit with 1 when the image is not verified: true or false")
 	fs.Var(&o.Platforms, "platforms", "platforms that the image must have, such as linux/arm64 or linux/arm/v7")
@@ -39,7 +44,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 
 // tidy removes the newlines in which the results of other Tasks often end.
 func (o Options) tidy() Options {
-	for _, value := range []*string{&o.ImageURL, &o.ImageDigest, &o.Name, &o.Namespace} {
+	for _, value := range []*string{&o.ImageURL, &o.ImageDigest, &o.Name, &o.Namespace, &o.PublicKey} {
 		*value = strings.TrimSpace(*value)
 	}
 	return o
@@ -54,6 +59,8 @@ func (o Options) check() error {
 		return &param.Error{Param: "NAME", Problem: "IMAGE_URL is given too", Advice: "keep one of the two"}
 	case o.Name != "" && o.ImageDigest != "":
 		return &param.Error{Param: "IMAGE_DIGEST", Problem: "the entry NAME has its own", Advice: "leave it empty, or write IMAGE_URL instead of NAME"}
+	case o.SignedPlatforms && o.PublicKey == "":
+		return &param.Error{Param: "SIGNED_PLATFORMS", Problem: "it is true, and PUBLIC_KEY is empty", Advice: "write whose signature the platforms must have"}
 	case o.Name != "" && o.Namespace == "":
 		return &param.Error{Param: "NAMESPACE", Problem: "it is empty", Advice: "name the namespace of the entry NAME"}
 	}

@@ -28,6 +28,7 @@ func (v Verdict) WriteTo(results Results, now time.Time) error {
 	errs := []error{
 		results.Write("VERIFIED", strconv.FormatBool(v.Outcome == Verified)),
 		results.Write("REASON", v.Reason),
+		results.Write("SIGNATURES_VERIFIED", strconv.FormatBool(v.SignaturesVerified)),
 	}
 	if v.Pinned != nil {
 		errs = append(errs,

@@ -23,7 +23,7 @@ const (
 	BadParams Outcome = "BAD PARAMS"
 )
 
-// The reasons that are not a registry.Reason.
+// The reasons that are neither a registry.Reason nor a signature.Reason.
 const (
 	ReasonVerified           = "Verified"
 	ReasonPlatformMissing    = "PlatformMissing"
@@ -32,6 +32,8 @@ const (
 	ReasonEntryInvalid       = "EntryInvalid"
 	ReasonCatalogForbidden   = "CatalogForbidden"
 	ReasonCatalogUnavailable = "CatalogUnavailable"
+	ReasonKeyForbidden       = "KeyForbidden"
+	ReasonKeyUnavailable     = "KeyUnavailable"
 	ReasonBadParams          = "BadParams"
 )
 
@@ -48,6 +50,8 @@ type Verdict struct {
 	Reason, Message string
 	// Pinned is the image that was judged, by its digest; nil if that is not known.
 	Pinned *name.Digest
+	// SignaturesVerified says that a signature was asked for and found; of each platform, too, if that was asked for.
+	SignaturesVerified bool
 	// The number of checks that held, that did not, and that call for attention.
 	Successes, Failures, Warnings int
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -10,13 +11,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"imagecatalog.dev/catalog/pkg/registry"
+	"imagecatalog.dev/catalog/pkg/signature"
 )
 
-// describeLimit bounds all look-ups before the content: two minutes for a few requests of kilobytes.
-const describeLimit = 2 * time.Minute
+// lookUpLimit bounds all look-ups before the signatures, and those of signatures: two minutes for a few requests of
+// kilobytes.
+const lookUpLimit = 2 * time.Minute
 
-// Registry tells what an image is and opens its blobs. *registry.Client is one.
+// Registry tells what an image is, opens its blobs and finds its signatures. *registry.Client is one.
 type Registry interface {
+	signature.Registry
 	Describe(ctx context.Context, ref name.Reference, keychain authn.Keychain) (*registry.Description, error)
 	Blobs(ctx context.Context, repository name.Repository, keychain authn.Keychain) (*registry.Blobs, error)
 }
@@ -27,6 +31,10 @@ type Verifier struct {
 	Keychain authn.Keychain
 	// Entries opens the catalog; it is called only when an entry is named.
 	Entries func(namespace string) (Entries, error)
+	// Secrets opens the cluster; it is called only when a Secret is named.
+	Secrets func() (Secrets, error)
+	// KeyDir is the folder of the workspace with public keys; empty if it is not bound.
+	KeyDir string
 	// Log takes a line for each check.
 	Log io.Writer
 }
@@ -36,7 +44,7 @@ func (v *Verifier) Verify(ctx context.Context, options Options) Verdict {
 	r := &run{Verifier: v}
 	err := r.checks(ctx, options.tidy())
 	verdict := verdictOn(err)
-	verdict.Pinned = r.pinned
+	verdict.Pinned, verdict.SignaturesVerified = r.pinned, r.signed
 	verdict.Successes, verdict.Failures, verdict.Warnings = r.successes, r.failures, r.warnings
 	if verdict.Outcome == Verified {
 		verdict.Message = r.pinned.Name()
@@ -48,6 +56,7 @@ func (v *Verifier) Verify(ctx context.Context, options Options) Verdict {
 type run struct {
 	*Verifier
 	pinned                        *name.Digest
+	signed                        bool
 	successes, failures, warnings int
 }
 
@@ -59,6 +68,10 @@ func (r *run) checks(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
+	keys, err := r.keys(ctx, options)
+	if err != nil {
+		return err
+	}
 	s, d, err := r.lookUp(ctx, options)
 	if err != nil {
 		return err
@@ -66,15 +79,30 @@ func (r *run) checks(ctx context.Context, options Options) error {
 	if err := r.digest(s, d); err != nil {
 		return err
 	}
-	if err := r.platforms(platforms, s, d); err != nil || !options.Content {
+	if err := r.platforms(platforms, s, d); err != nil {
+		return err
+	}
+	if err := r.signatures(ctx, options, keys, platforms, s, d); err != nil || !options.Content {
 		return err
 	}
 	return r.report("content", r.checkContent(ctx, s, d), "%d blobs, %s, have their digests", len(d.Blobs), megabytes(d.SizeBytes))
 }
 
+// keys come before everything else: who asked for a signature wants no answer without one.
+func (r *run) keys(ctx context.Context, options Options) ([]*signature.Key, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookUpLimit)
+	defer cancel()
+	keys, err := r.publicKeys(ctx, options.PublicKey)
+	var unanswered *finding
+	if errors.As(err, &unanswered) {
+		return nil, r.report("signature", err, "")
+	}
+	return keys, err
+}
+
 // lookUp finds out which image is meant and asks the registry about it.
 func (r *run) lookUp(ctx context.Context, options Options) (subject, *registry.Description, error) {
-	ctx, cancel := context.WithTimeout(ctx, describeLimit)
+	ctx, cancel := context.WithTimeout(ctx, lookUpLimit)
 	defer cancel()
 	s, err := r.subject(ctx, options)
 	if err != nil {

@@ -44,6 +44,8 @@ type bench struct {
 	host    string
 	close   func()
 	entries entries
+	secrets secrets
+	keyDir  string
 	log     bytes.Buffer
 	results string
 
@@ -114,6 +116,8 @@ func (b *bench) verify(options verify.Options) verify.Verdict {
 	v := verify.Verifier{
 		Registry: newClient(b.t),
 		Entries:  func(string) (verify.Entries, error) { return b.entries, nil },
+		Secrets:  func() (verify.Secrets, error) { return b.secrets, nil },
+		KeyDir:   b.keyDir,
 		Log:      &b.log,
 	}
 	verdict := v.Verify(b.t.Context(), options)
