@@ -2,7 +2,7 @@
 # Runs tiers of tests, in the order given, holds the catalog's permissions against what its accounts did meanwhile, and
 # ends by saying what ran. With CI=true a skipped test is a failure.
 #   unit           every package by itself, no cluster
-#   registries     the registry layer against real registries, behind a proxy that has faults
+#   registries     the registry layer against real registries, behind a proxy that has faults, and signatures against cosign
 #   control-plane  webhook and controller against a real API server and etcd
 #   cluster        the whole product on a real node with Tekton and a registry (needs root)
 set -euo pipefail
@@ -20,7 +20,7 @@ inside() {
   local tier=$1 env
   shift
   case $tier in
-  registries) env=$(cluster registries) ;;
+  registries) env=$(cluster registries && cluster cosign) ;;
   control-plane) env=$(cluster env --control-plane && cluster prometheus) ;;
   cluster) env=$(cluster env) ;;
   esac

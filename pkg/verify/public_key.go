@@ -72,7 +72,7 @@ func (v *Verifier) keyInFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, wrongKey(err.Error(), "name a file of the workspace public-key")
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, signature.MaxKeyBytes+1))
 	if err != nil {
 		return nil, wrongKey(err.Error(), "name a file of the workspace public-key")

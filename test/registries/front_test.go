@@ -29,6 +29,7 @@ type front struct {
 	keys  *registry.Keyring // nil for a registry that is open to everybody
 
 	credential registry.Credential
+	user       string // of the credential
 	secret     string // of the credential
 }
 
@@ -75,6 +76,7 @@ func (f *front) entrust(user, password string) {
 		f.keys = &registry.Keyring{}
 	}
 	f.credential, f.secret = registry.NewCredential("the test's secret", user, password), password
+	f.user = user
 	f.keys.Set(f.Host, f.credential)
 	ledger.Entrust(password, f.Host)
 }

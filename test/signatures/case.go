@@ -18,8 +18,6 @@ type Case struct {
 	Reason  signature.Reason
 	// Cosign is why cosign says the opposite, where it does: that it lets an image through that we do not, or the other way.
 	Cosign string
-	// Unanswered says that cosign does not tell "no" from "no answer", and has nothing to be compared with.
-	Unanswered bool
 }
 
 // Corpus is all cases.

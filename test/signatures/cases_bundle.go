@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sigstore/sigstore/pkg/signature/options"
@@ -20,7 +21,10 @@ const (
 )
 
 func bundleCases() []Case {
-	other := digestOf("another image")
+	return slices.Concat(goodBundles(), bundlesByOthers(), bundlesAboutOthers(), otherStatements(), brokenEnvelopes(), brokenBundles())
+}
+
+func goodBundles() []Case {
 	return []Case{
 		{Name: "bundle", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
 			s.attach(s.bundled(s.ownStatement(), s.signer))
@@ -44,9 +48,13 @@ func bundleCases() []Case {
 			s.attachBy(NewSigner(s.t, newECDSA(s.t, elliptic.P521()), options.WithHash(crypto.SHA256)))
 		}},
 		{Name: "bundle about two images", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
-			s.attach(s.bundled(statement(statementType, signPredicate, subjectOf(other), subjectOf(s.Image.DigestStr())), s.signer))
+			s.attach(s.bundled(statement(statementType, signPredicate, subjectOf(anotherImage), subjectOf(s.Image.DigestStr())), s.signer))
 		}},
+	}
+}
 
+func bundlesByOthers() []Case {
+	return []Case{
 		{Name: "bundle by a stranger", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
 			s.attach(s.bundled(s.ownStatement(), s.stranger))
 		}},
@@ -57,25 +65,30 @@ func bundleCases() []Case {
 			s.attachBy(NewSigner(s.t, newRSA(s.t), options.WithRSAPSS(&rsa.PSSOptions{})))
 		}},
 		{Name: "bundle with the signature of another statement", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
-			signed := s.signer.sign(s.t, pae(inToto, statement(statementType, signPredicate, subjectOf(other))))
-			s.attach(bundle(bundleType, byKey, envelope(inToto, s.ownStatement(), signed)))
+			signed := s.signer.sign(s.t, pae(inToto, statement(statementType, signPredicate, subjectOf(anotherImage))))
+			s.attach(bundle(byKey, envelope(inToto, s.ownStatement(), signed)))
 		}},
 		{Name: "bundle whose statement was signed without its type", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
-			s.attach(bundle(bundleType, byKey, envelope(inToto, s.ownStatement(), s.signer.sign(s.t, s.ownStatement()))))
+			s.attach(bundle(byKey, envelope(inToto, s.ownStatement(), s.signer.sign(s.t, s.ownStatement()))))
 		}},
 		{Name: "bundle whose signature has a byte more", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
 			signed := append(s.signer.sign(s.t, pae(inToto, s.ownStatement())), 0)
-			s.attach(bundle(bundleType, byKey, envelope(inToto, s.ownStatement(), signed)))
+			s.attach(bundle(byKey, envelope(inToto, s.ownStatement(), signed)))
 		}},
 		{Name: "bundle with an empty signature", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
-			s.attach(bundle(bundleType, byKey, envelope(inToto, s.ownStatement(), nil)))
+			s.attach(bundle(byKey, envelope(inToto, s.ownStatement(), nil)))
 		}},
 		{Name: "bundle of a certificate", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
 			material := fmt.Sprintf(`"verificationMaterial":{"certificate":{"rawBytes":%q}}`, base64.StdEncoding.EncodeToString([]byte("certificate")))
-			s.attach(bundle(bundleType, material, envelope(inToto, s.ownStatement(), s.signer.sign(s.t, pae(inToto, s.ownStatement())))))
+			s.attach(bundle(material, envelope(inToto, s.ownStatement(), s.signer.sign(s.t, pae(inToto, s.ownStatement())))))
 		}},
+	}
+}
+
+func bundlesAboutOthers() []Case {
+	return []Case{
 		{Name: "bundle of another image", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
-			s.attach(s.bundled(statement(statementType, signPredicate, subjectOf(other)), s.signer))
+			s.attach(s.bundled(statement(statementType, signPredicate, subjectOf(anotherImage)), s.signer))
 		}},
 		{Name: "bundle about nothing", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
 			s.attach(s.bundled(statement(statementType, signPredicate), s.signer))
@@ -86,6 +99,11 @@ func bundleCases() []Case {
 		{Name: "bundle with half of the digest", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
 			s.attach(s.bundled(statement(statementType, signPredicate, subjectOf(s.Image.DigestStr()[:39])), s.signer))
 		}},
+	}
+}
+
+func otherStatements() []Case {
+	return []Case{
 		{Name: "attestation", Outcome: not, Reason: signature.NotASignature, Cosign: anyStatement, lay: func(s *Stage) {
 			s.attach(s.bundled(statement(statementType, provenanceType, subjectOf(s.Image.DigestStr())), s.signer))
 		}},
@@ -100,18 +118,23 @@ func bundleCases() []Case {
 		}},
 		{Name: "envelope of simple signing", Outcome: not, Reason: signature.NotASignature, lay: func(s *Stage) {
 			signed := s.signer.sign(s.t, pae(simpleType, s.own()))
-			s.attach(bundle(bundleType, byKey, envelope(simpleType, s.own(), signed)))
+			s.attach(bundle(byKey, envelope(simpleType, s.own(), signed)))
 		}},
 		{Name: "bundle of a signed blob", Outcome: not, Reason: signature.NotASignature, lay: func(s *Stage) {
 			s.attach(fmt.Sprintf(`{"mediaType":%q,%s,"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":%q},"signature":%q}}`,
 				bundleType, byKey, base64.StdEncoding.EncodeToString(make([]byte, 32)), base64.StdEncoding.EncodeToString(s.signer.sign(s.t, s.ownStatement()))))
 		}},
+	}
+}
+
+func brokenEnvelopes() []Case {
+	return []Case{
 		{Name: "envelope with two signatures", Outcome: not, Reason: signature.SignatureMalformed, lay: func(s *Stage) {
 			message := pae(inToto, s.ownStatement())
-			s.attach(bundle(bundleType, byKey, envelope(inToto, s.ownStatement(), s.stranger.sign(s.t, message), s.signer.sign(s.t, message))))
+			s.attach(bundle(byKey, envelope(inToto, s.ownStatement(), s.stranger.sign(s.t, message), s.signer.sign(s.t, message))))
 		}},
 		{Name: "envelope without a signature", Outcome: not, Reason: signature.SignatureMalformed, lay: func(s *Stage) {
-			s.attach(bundle(bundleType, byKey, envelope(inToto, s.ownStatement())))
+			s.attach(bundle(byKey, envelope(inToto, s.ownStatement())))
 		}},
 		{Name: "statement that is no JSON", Outcome: not, Reason: signature.SignatureMalformed, lay: func(s *Stage) {
 			s.attach(s.bundled("statement", s.signer))
@@ -124,6 +147,11 @@ func bundleCases() []Case {
 			many[64] = subjectOf(s.Image.DigestStr())
 			s.attach(s.bundled(statement(statementType, signPredicate, many...), s.signer))
 		}},
+	}
+}
+
+func brokenBundles() []Case {
+	return []Case{
 		{Name: "bundle cut off", Outcome: not, Reason: signature.SignatureMalformed, lay: func(s *Stage) {
 			whole := s.bundled(s.ownStatement(), s.signer)
 			s.attach(whole[:len(whole)-2])

@@ -1,6 +1,8 @@
 package signatures
 
 import (
+	"slices"
+
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"imagecatalog.dev/catalog/pkg/signature"
@@ -8,6 +10,10 @@ import (
 
 // Which image is signed, and which is asked about.
 func imageCases() []Case {
+	return slices.Concat(kindsOfImages(), partsOfIndexes(), misplacedSignatures())
+}
+
+func kindsOfImages() []Case {
 	return []Case{
 		{Name: "nothing", Outcome: not, Reason: signature.Unsigned, lay: func(*Stage) {}},
 		{Name: "image of Docker's schema 2", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
@@ -22,6 +28,11 @@ func imageCases() []Case {
 			s.Image, _ = s.pushIndex("one", "two")
 			s.sign(s.signed(s.own(), s.signer))
 		}},
+	}
+}
+
+func partsOfIndexes() []Case {
+	return []Case{
 		{Name: "index of which an image is signed", Outcome: not, Reason: signature.Unsigned, lay: func(s *Stage) {
 			index, images := s.pushIndex("one", "two")
 			s.Image = images[0]
@@ -46,6 +57,11 @@ func imageCases() []Case {
 			s.Image, _ = s.pushIndex("one", "evil")
 			s.attach(signed)
 		}},
+	}
+}
+
+func misplacedSignatures() []Case {
+	return []Case{
 		{Name: "signature of the configuration", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
 			s.sign(s.signed(payload(s.repository.Name(), digestOf("{}"), criticalType), s.signer))
 		}},
@@ -63,7 +79,7 @@ func imageCases() []Case {
 		}},
 		{Name: "signature in another repository", Outcome: not, Reason: signature.Unsigned, lay: func(s *Stage) {
 			repository, own := s.repository, s.own()
-			s.repository = repository.Registry.Repo("acme", "elsewhere")
+			s.repository = repository.Repo("acme", "elsewhere")
 			s.attach(s.bundled(s.ownStatement(), s.signer))
 			s.sign(s.signed(own, s.signer))
 			s.repository = repository

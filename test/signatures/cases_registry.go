@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -16,6 +17,10 @@ const noAnswer = "cosign takes the image as it is listed for whole"
 
 // What a registry may do to hide a signature, to pass one off, or by being in trouble.
 func registryCases() []Case {
+	return slices.Concat(harmlessTroubles(), lies(), longLists(), noAnswers())
+}
+
+func harmlessTroubles() []Case {
 	return []Case{
 		{Name: "referrers in pages", Outcome: verified, Reason: signature.Signed, Cosign: noAnswer + ": it reads the first page of referrers and no other", lay: func(s *Stage) {
 			s.fault(s.listing(page("", "/v2/acme/%s/referrers/two"), page(s.attach(s.bundled(s.ownStatement(), s.signer)), "")))
@@ -28,7 +33,11 @@ func registryCases() []Case {
 			s.sign(s.signed(s.own(), s.signer))
 			s.fault(at("/referrers/", status(http.StatusForbidden)))
 		}},
+	}
+}
 
+func lies() []Case {
+	return []Case{
 		{Name: "referrer called an image", Outcome: not, Reason: signature.Unsigned, Cosign: "cosign reads whatever refers to the image; a registry that hides a signature can hide it altogether", lay: func(s *Stage) {
 			manifest := s.attach(s.bundled(s.ownStatement(), s.signer))
 			s.fault(s.listing(strings.Replace(page(manifest, ""), bundleType, "application/spdx+json", 1)))
@@ -54,7 +63,11 @@ func registryCases() []Case {
 			s.attach(signed)
 			s.fault(at("/blobs/"+digestOf(signed), status(http.StatusNotFound)))
 		}},
+	}
+}
 
+func longLists() []Case {
+	return []Case{
 		{Name: "endless referrers", Outcome: unknown, Reason: signature.Reason(registry.TooLarge), lay: func(s *Stage) {
 			s.fault(s.listing(page("", "/v2/acme/%s/referrers/next")))
 		}},
@@ -71,6 +84,11 @@ func registryCases() []Case {
 			}
 			s.fault(s.listing(list(many...)))
 		}},
+	}
+}
+
+func noAnswers() []Case {
+	return []Case{
 		{Name: "referrers that are no list", Outcome: unknown, Reason: signature.Reason(registry.Malformed), lay: func(s *Stage) {
 			s.fault(s.listing(`{"manifests":"none"}`))
 		}},

@@ -1,11 +1,11 @@
 package signatures
 
 import (
+	"crypto/elliptic"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
-
-	"crypto/elliptic"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/sigstore/sigstore/pkg/signature/options"
@@ -20,13 +20,16 @@ const (
 )
 
 func simpleSigningCases() []Case {
-	other := digestOf("another image")
+	return slices.Concat(goodSimpleSigning(), simpleSigningByOthers(), simpleSigningOfOthers(), brokenSimpleSigning())
+}
+
+func goodSimpleSigning() []Case {
 	return []Case{
 		{Name: "simple signing", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
 			s.sign(s.signed(s.own(), s.signer))
 		}},
 		{Name: "simple signing among others", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
-			s.sign(s.signed(s.own(), s.stranger), s.simple(s.own(), "no base64"), s.signed(payload("a.io/b", other, criticalType), s.signer), s.signed(s.own(), s.signer))
+			s.sign(s.signed(s.own(), s.stranger), s.simple(s.own(), "no base64"), s.signed(payload("a.io/b", anotherImage, criticalType), s.signer), s.signed(s.own(), s.signer))
 		}},
 		{Name: "simple signing of another repository", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
 			s.sign(s.signed(payload("registry.example.com/acme/other", s.Image.DigestStr(), criticalType), s.signer))
@@ -39,7 +42,11 @@ func simpleSigningCases() []Case {
 		{Name: "simple signing by P-384", Outcome: verified, Reason: signature.Signed, Cosign: hardwired, lay: func(s *Stage) {
 			s.signBy(NewSigner(s.t, newECDSA(s.t, elliptic.P384())))
 		}},
+	}
+}
 
+func simpleSigningByOthers() []Case {
+	return []Case{
 		{Name: "simple signing by a stranger", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
 			s.sign(s.signed(s.own(), s.stranger))
 		}},
@@ -47,18 +54,23 @@ func simpleSigningCases() []Case {
 			s.sign(s.signed(s.own(), NewSigner(s.t, newEd25519(s.t))))
 		}},
 		{Name: "signature of another payload", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
-			s.sign(s.simple(s.own(), base64.StdEncoding.EncodeToString(s.signer.sign(s.t, payload("a.io/b", other, criticalType)))))
+			s.sign(s.simple(s.own(), base64.StdEncoding.EncodeToString(s.signer.sign(s.t, payload("a.io/b", anotherImage, criticalType)))))
 		}},
 		{Name: "payload edited", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
 			s.sign(s.simple(strings.Replace(s.own(), "null", `{"tested":"true"}`, 1), base64.StdEncoding.EncodeToString(s.signer.sign(s.t, s.own()))))
 		}},
 		{Name: "signatures swapped", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
-			foreign := payload("a.io/b", other, criticalType)
+			foreign := payload("a.io/b", anotherImage, criticalType)
 			s.sign(s.simple(s.own(), base64.StdEncoding.EncodeToString(s.signer.sign(s.t, foreign))),
 				s.simple(foreign, base64.StdEncoding.EncodeToString(s.signer.sign(s.t, s.own()))))
 		}},
+	}
+}
+
+func simpleSigningOfOthers() []Case {
+	return []Case{
 		{Name: "signature of another image", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
-			s.sign(s.signed(payload(s.repository.Name(), other, criticalType), s.signer))
+			s.sign(s.signed(payload(s.repository.Name(), anotherImage, criticalType), s.signer))
 		}},
 		{Name: "signature of the digest without its algorithm", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
 			s.sign(s.signed(payload(s.repository.Name(), strings.TrimPrefix(s.Image.DigestStr(), "sha256:"), criticalType), s.signer))
@@ -82,6 +94,11 @@ func simpleSigningCases() []Case {
 			signed := base64.StdEncoding.EncodeToString(s.signer.sign(s.t, s.own()))
 			s.sign(s.layer("application/json", s.own(), fmt.Sprintf(`,"annotations":{"dev.cosignproject.cosign/signature":%q}`, signed)))
 		}},
+	}
+}
+
+func brokenSimpleSigning() []Case {
+	return []Case{
 		{Name: "payload that is no JSON", Outcome: not, Reason: signature.SignatureMalformed, lay: func(s *Stage) {
 			s.sign(s.signed("payload", s.signer))
 		}},

@@ -19,6 +19,9 @@ const (
 	provenanceType = "https://slsa.dev/provenance/v1"
 )
 
+// anotherImage is the digest of one that lies nowhere.
+var anotherImage = digestOf("another image")
+
 // payload is what simple signing signs.
 func payload(reference, digest, kind string) string {
 	return fmt.Sprintf(`{"critical":{"identity":{"docker-reference":%q},"image":{"docker-manifest-digest":%q},"type":%q},"optional":null}`, reference, digest, kind)
@@ -51,6 +54,6 @@ func envelope(kind, content string, signed ...[]byte) string {
 const byKey = `"verificationMaterial":{"publicKey":{"hint":"any"}}`
 
 // bundle is a Sigstore bundle around an envelope.
-func bundle(kind, material, envelope string) string {
-	return fmt.Sprintf(`{"mediaType":%q,%s,"dsseEnvelope":%s}`, kind, material, envelope)
+func bundle(material, envelope string) string {
+	return fmt.Sprintf(`{"mediaType":%q,%s,"dsseEnvelope":%s}`, bundleType, material, envelope)
 }

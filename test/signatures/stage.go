@@ -127,12 +127,8 @@ func (s *Stage) pushImage(content string, mediaType types.MediaType) name.Digest
 // pushIndex pushes an index of images with the contents, and gives it and the images.
 func (s *Stage) pushIndex(contents ...string) (index name.Digest, images []name.Digest) {
 	s.t.Helper()
-	all := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for i, content := range contents {
-		image := newImage(s.t, content, types.OCIManifestSchema1)
-		all = mutate.AppendManifests(all, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{
-			Platform: &v1.Platform{OS: "linux", Architecture: []string{"amd64", "arm64"}[i]},
-		}})
+	members, all := newIndex(s.t, contents...)
+	for _, image := range members {
 		digest, err := image.Digest()
 		require.NoError(s.t, err)
 		images = append(images, s.repository.Digest(digest.String()))
@@ -141,6 +137,25 @@ func (s *Stage) pushIndex(contents ...string) (index name.Digest, images []name.
 	digest, err := all.Digest()
 	require.NoError(s.t, err)
 	return s.repository.Digest(digest.String()), images
+}
+
+func newIndex(t testing.TB, contents ...string) (images []v1.Image, index v1.ImageIndex) {
+	t.Helper()
+	index = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for i, content := range contents {
+		images = append(images, newImage(t, content, types.OCIManifestSchema1))
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: images[i], Descriptor: v1.Descriptor{
+			Platform: &v1.Platform{OS: "linux", Architecture: []string{"amd64", "arm64"}[i]},
+		}})
+	}
+	return images, index
+}
+
+// NewIndex makes an image with the content and an index that has it and another.
+func NewIndex(t testing.TB, content string) (image v1.Image, index v1.ImageIndex) {
+	t.Helper()
+	images, index := newIndex(t, content, content+" for another platform")
+	return images[0], index
 }
 
 // layer is the descriptor of a layer that is pushed; more are further fields, each with a comma before it.
@@ -223,5 +238,5 @@ func (s *Stage) ownStatement() string {
 // bundled is a bundle of a statement by a signer.
 func (s *Stage) bundled(statement string, by Signer) string {
 	s.t.Helper()
-	return bundle(bundleType, byKey, envelope(inToto, statement, by.sign(s.t, pae(inToto, statement))))
+	return bundle(byKey, envelope(inToto, statement, by.sign(s.t, pae(inToto, statement))))
 }

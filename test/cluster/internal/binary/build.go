@@ -37,11 +37,28 @@ func (s Set) Present() bool {
 	return err == nil
 }
 
-// Builder builds what the modules below Source describe into folders below Cache.
+// Builder builds what modules describe, once.
 type Builder struct {
-	Source string
-	Cache  string
-	Log    *progress.Log
+	source     string // has the modules
+	cache      string // gets a folder for each build
+	components []component
+	duration   string // of a build, in words
+	// finish adds to what was built; nil where that is all.
+	finish func(ctx context.Context, b Builder, out string) error
+	log    *progress.Log
+}
+
+// Cluster builds all that the cluster runs. The cache is that of everything.
+func Cluster(cache string, log *progress.Log) Builder {
+	return Builder{
+		source: "source", cache: filepath.Join(cache, "bin"), components: clusterComponents(), duration: "ten minutes",
+		finish: copyTektonConfig, log: log,
+	}
+}
+
+// Cosign builds cosign, which the cluster does not run.
+func Cosign(cache string, log *progress.Log) Builder {
+	return Builder{source: "tools", cache: filepath.Join(cache, "tools"), components: cosignComponents(), duration: "five minutes", log: log}
 }
 
 // Locate says where the present sources' build is, or would be.
@@ -50,17 +67,17 @@ func (b Builder) Locate(ctx context.Context) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	key, err := key(b.Source, version, components())
+	key, err := key(b.source, version, b.components)
 	if err != nil {
 		return Set{}, err
 	}
-	return Set{Dir: filepath.Join(b.Cache, key), Key: key}, nil
+	return Set{Dir: filepath.Join(b.cache, key), Key: key}, nil
 }
 
 // Build builds unless it is there already. It works in a folder that gets its
 // final name when everything in it is done.
 func (b Builder) Build(ctx context.Context, set Set) error {
-	unlock, err := state.Lock(ctx, b.Cache+".lock", func() { b.Log.Say("waiting for another build") })
+	unlock, err := state.Lock(ctx, b.cache+".lock", func() { b.log.Say("waiting for another build") })
 	if err != nil {
 		return err
 	}
@@ -68,11 +85,11 @@ func (b Builder) Build(ctx context.Context, set Set) error {
 	if set.Present() {
 		return nil
 	}
-	draft := filepath.Join(b.Cache, "draft")
+	draft := filepath.Join(b.cache, "draft")
 	if err := os.RemoveAll(draft); err != nil {
 		return fmt.Errorf("remove an unfinished build: %w", err)
 	}
-	b.Log.Say("building from source into %s: ten minutes on 2 cores when Go's caches are empty", set.Dir)
+	b.log.Say("building from source into %s: %s on 2 cores when Go's caches are empty", set.Dir, b.duration)
 	if err := b.buildAll(ctx, draft); err != nil {
 		return err
 	}
@@ -82,19 +99,19 @@ func (b Builder) Build(ctx context.Context, set Set) error {
 func (b Builder) buildAll(ctx context.Context, out string) error {
 	builds, buildCtx := errgroup.WithContext(ctx)
 	builds.SetLimit(lanes)
-	for _, c := range components() {
+	for _, c := range b.components {
 		builds.Go(func() error {
-			return b.Log.Step("built "+c.Name, func() error { return b.build(buildCtx, c, out) })
+			return b.log.Step("built "+c.Name, func() error { return b.build(buildCtx, c, out) })
 		})
 	}
-	if err := builds.Wait(); err != nil {
+	if err := builds.Wait(); err != nil || b.finish == nil {
 		return err
 	}
-	return b.copyTektonConfig(ctx, filepath.Join(out, "tekton"))
+	return b.finish(ctx, b, out)
 }
 
 func (b Builder) build(ctx context.Context, c component, out string) error {
-	ldflags, err := c.ldflags(b.Source)
+	ldflags, err := c.ldflags(b.source)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", c.Name, err)
 	}
@@ -120,11 +137,11 @@ func (c component) flags() []string {
 	return []string{"build", "-trimpath", "-buildvcs=false", "-tags", c.Tags}
 }
 
-// run calls go in a module below source, with an environment that the
+// run calls go in a module of the source, with an environment that the
 // caller's own Go settings do not reach into. It returns what go printed.
 func (b Builder) run(ctx context.Context, module string, cgo bool, arguments ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, "go", arguments...)
-	command.Dir = filepath.Join(b.Source, module)
+	command.Dir = filepath.Join(b.source, module)
 	command.Env = append(os.Environ(), "GOFLAGS=", "GOTOOLCHAIN=local", "GOWORK=off", "CGO_ENABLED=0")
 	if cgo {
 		command.Env = append(command.Env, "CGO_ENABLED=1")
@@ -150,7 +167,8 @@ func withoutDownloads(complaints string) string {
 
 // copyTektonConfig keeps the manifests, and their version, beside the binaries
 // that they belong to.
-func (b Builder) copyTektonConfig(ctx context.Context, to string) error {
+func copyTektonConfig(ctx context.Context, b Builder, out string) error {
+	to := filepath.Join(out, "tekton")
 	output, err := b.run(ctx, "tekton", false, "list", "-m", "-json", "github.com/tektoncd/pipeline")
 	if err != nil {
 		return fmt.Errorf("find Tekton's manifests: %w", err)

@@ -1,7 +1,8 @@
-// Package binary builds everything the cluster runs from source, once.
+// Package binary builds everything the cluster runs from source, once, and
+// tools of the tests that it does not run.
 //
-// What is built is pinned by the go.mod and go.sum files below source/, one
-// module for each set of programs that can share versions. The result lies in
+// What is built is pinned by the go.mod and go.sum files below source/ and
+// tools/, one module for each set of programs that can share versions. The result lies in
 // a folder named by a key over those files, the sources beside them, the
 // build flags and the Go version: whatever changes, changes the key, and a
 // folder that exists is complete.
@@ -29,9 +30,9 @@ type component struct {
 	Links    map[string]string // name -> the program it stands for
 }
 
-// components lists the longest builds first, so that none is left alone at
-// the end.
-func components() []component {
+// clusterComponents lists the longest builds first, so that none is left alone
+// at the end.
+func clusterComponents() []component {
 	return []component{
 		{
 			Name: "Kubernetes and etcd", Module: "kube", Packages: []string{"./hyperkube"},
@@ -64,6 +65,14 @@ func components() []component {
 		{Name: "the pods' network plugins", Module: "node", Into: "cni", Packages: under("github.com/containernetworking/plugins/plugins/", "main/ptp", "ipam/host-local")},
 		{Name: "pause", Module: "node", Packages: []string{"./pause"}},
 	}
+}
+
+// cosignComponents is the one program that signatures are tested with.
+func cosignComponents() []component {
+	return []component{{
+		Name: "cosign", Module: "cosign", Packages: []string{"github.com/sigstore/cosign/v3/cmd/cosign"},
+		LDFlags: `-X sigs.k8s.io/release-utils/version.gitVersion={{version "github.com/sigstore/cosign/v3"}}`,
+	}}
 }
 
 func under(prefix string, names ...string) []string {

@@ -63,8 +63,10 @@ func TestLinkerFlagsTakeVersionsFromGoMod(t *testing.T) {
 
 // TestComponents holds the table against the modules beside it.
 func TestComponentsArePinned(t *testing.T) {
-	for _, c := range components() {
-		_, err := c.ldflags(filepath.Join("..", "..", "source"))
-		assert.NoError(t, err, c.Name)
+	for source, components := range map[string][]component{"source": clusterComponents(), "tools": cosignComponents()} {
+		for _, c := range components {
+			_, err := c.ldflags(filepath.Join("..", "..", source))
+			assert.NoError(t, err, c.Name)
+		}
 	}
 }

@@ -31,7 +31,7 @@ func New() *cobra.Command {
 	}
 	root.PersistentFlags().BoolVar(&flags.controlPlane, "control-plane", false, "etcd and API server alone, without root")
 	root.PersistentFlags().StringVar(&flags.dir, "dir", "", "state directory (default run or run-control-plane in the cache)")
-	root.AddCommand(newBuild(), newRegistries(), newPrometheus(), newUp(&flags), newDown(&flags), newEnv(&flags), newStatus(&flags))
+	root.AddCommand(newBuild(), newRegistries(), newPrometheus(), newCosign(), newUp(&flags), newDown(&flags), newEnv(&flags), newStatus(&flags))
 	return root
 }
 
@@ -42,7 +42,7 @@ func builder(log *progress.Log) (binary.Builder, error) {
 	if err != nil {
 		return binary.Builder{}, err
 	}
-	return binary.Builder{Source: "source", Cache: filepath.Join(cache, "bin"), Log: log}, nil
+	return binary.Cluster(cache, log), nil
 }
 
 // open describes the cluster that the flags name. It touches nothing.
