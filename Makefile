@@ -73,7 +73,7 @@ bench:
 	@$(cluster) up >&2
 	@$(cluster) up --control-plane >&2
 	@plane=$$($(cluster) env --control-plane) && export CONTROL_PLANE_KUBECONFIG=$$(eval "$$plane" && echo "$$KUBECONFIG") && \
-	  env=$$($(cluster) env) && eval "$$env" && go run ./test/run >&2 && go run ./test/bench
+	  env=$$($(cluster) env && $(cluster) cosign) && eval "$$env" && go run ./test/run >&2 && go run ./test/bench
 
 release:
 	@test/release.sh

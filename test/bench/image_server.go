@@ -35,6 +35,8 @@ const (
 	diskRepository = "bench/disk"
 	diskBytes      = 128 << 20
 	onlyTag        = "1"
+	// signedRepository has what others push into it, and tells what refers to that.
+	signedRepository = "bench/signed"
 	// countPath is where the server tells how many requests it has had, those for it left out.
 	countPath = "/count"
 )
@@ -47,7 +49,7 @@ type images struct {
 
 // newImages is a registry with so many images, an index and a disk image.
 func newImages(ctx context.Context, count int) (server, error) {
-	s := &images{registry: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	s := &images{registry: registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))}
 	if err := fill(ctx, s.registry, count); err != nil {
 		return nil, fmt.Errorf("filling a registry: %w", err)
 	}
@@ -65,7 +67,7 @@ func (s *images) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.requests.Add(1)
-	if strings.Contains(r.URL.Path, "/referrers/") {
+	if strings.Contains(r.URL.Path, "/referrers/") && !strings.Contains(r.URL.Path, signedRepository) {
 		// The registry itself would read all manifests of the repository for it, each time.
 		w.Header().Set("Content-Type", string(types.OCIImageIndex))
 		_, _ = io.WriteString(w, noReferrers) // who asks sees whether it arrived
@@ -74,7 +76,7 @@ func (s *images) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.registry.ServeHTTP(w, r)
 }
 
-// noReferrers is the answer for every image here.
+// noReferrers is the answer for every image but those of signedRepository.
 const noReferrers = `{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}`
 
 // inProcess has a handler answer, without a network between.

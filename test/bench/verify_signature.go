@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+const (
+	cosignVariable = "COSIGN"
+	// promisedRequests is how many requests the verification of a signature by digest may take.
+	promisedRequests = 4
+
+	verifyTimeFigure     = "verify/signature/time"
+	verifyRequestsFigure = "verify/signature/requests"
+)
+
+// verifySignatures measures the binary of catalog-verify, from its start to its end, against `cosign verify --key`: both are
+// given an image by digest that cosign signed, in a registry that is a process of its own.
+type verifySignatures struct {
+	rounds   int
+	progress *log.Logger
+
+	dir      string
+	cosign   string
+	registry *process
+	image    name.Digest
+}
+
+func verifySignature(s settings) measurement {
+	v := &verifySignatures{rounds: 21, progress: s.progress}
+	if s.short {
+		v.rounds = 5
+	}
+	return measurement{figures: []string{verifyTimeFigure, verifyRequestsFigure}, measure: v.measure}
+}
+
+func (v *verifySignatures) measure(ctx context.Context) ([]figure, error) {
+	figures, err := v.onRegistry(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("measuring catalog-verify: %w", err)
+	}
+	return figures, nil
+}
+
+func (v *verifySignatures) onRegistry(ctx context.Context) (_ []figure, err error) {
+	if v.cosign = os.Getenv(cosignVariable); v.cosign == "" {
+		return nil, fmt.Errorf(`%s is not set; run first: eval "$(go run -C test/cluster . cosign)"`, cosignVariable)
+	}
+	if v.dir, err = os.MkdirTemp("", "bench-verify-"); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(v.dir)) }()
+	if v.registry, err = start(ctx, "-images", "1"); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.registry.stop()) }()
+	if err := v.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return v.takeTurns(ctx)
+}
+
+// prepare builds the binary as its image has it, and has the image signed.
+func (v *verifySignatures) prepare(ctx context.Context) error {
+	if _, err := v.run(ctx, ".", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(v.dir, "verify"), "./cmd/verify"); err != nil {
+		return err
+	}
+	settings := fmt.Sprintf("%q: {plainHTTP: true, privateAddresses: true}\n", v.registry.address)
+	if err := errors.Join(
+		os.Mkdir(filepath.Join(v.dir, "registries"), 0o750),
+		os.WriteFile(filepath.Join(v.dir, "registries", "hosts"), []byte(settings), 0o600),
+	); err != nil {
+		return err
+	}
+	if err := v.push(ctx); err != nil {
+		return err
+	}
+	for _, arguments := range [][]string{
+		{"generate-key-pair"},
+		{"signing-config", "create", "--out", "signing-config.json"},
+		{"trusted-root", "create", "--out", "trusted-root.json"},
+		{
+			"sign", "--yes", "--key", "cosign.key", "--signing-config", "signing-config.json", "--trusted-root", "trusted-root.json",
+			"--allow-http-registry", v.image.Name(),
+		},
+	} {
+		if _, err := v.run(ctx, v.dir, v.cosign, arguments...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// push puts an image into a repository of its own.
+func (v *verifySignatures) push(ctx context.Context) error {
+	tag, err := name.NewTag(v.registry.address + "/" + signedRepository + ":" + onlyTag)
+	if err != nil {
+		return err
+	}
+	image, err := random.Image(256, 1)
+	if err != nil {
+		return err
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return err
+	}
+	v.image = tag.Digest(digest.String())
+	return remote.Write(tag, image, remote.WithContext(ctx))
+}
+
+// takeTurns runs both again and again. The first turn warms up and does not count.
+func (v *verifySignatures) takeTurns(ctx context.Context) ([]figure, error) {
+	ours := []string{
+		filepath.Join(v.dir, "verify"), "--image-url=" + v.image.Name(), "--public-key=cosign.pub",
+		"--registries=registries", "--results=results",
+	}
+	theirs := []string{v.cosign, "verify", "--key", "cosign.pub", "--insecure-ignore-tlog", "--allow-http-registry", v.image.Name()}
+	var times, requests [2][]float64
+	for range 1 + v.rounds {
+		if err := v.newResults(); err != nil {
+			return nil, err
+		}
+		for side, command := range [][]string{ours, theirs} {
+			var took time.Duration
+			asked, err := v.registry.counted(ctx, func() (err error) {
+				took, err = v.run(ctx, v.dir, command[0], command[1:]...)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			times[side], requests[side] = append(times[side], took.Seconds()*1e3), append(requests[side], asked)
+		}
+	}
+	asked := median(requests[1][1:])
+	return []figure{
+		newFigure(verifyTimeFigure, median(times[0][1:]), median(times[1][1:]), "ms", lower, 0.5),
+		newFigure(verifyRequestsFigure, median(requests[0][1:]), asked, "requests", lower, significant(promisedRequests/asked)),
+	}, nil
+}
+
+// newResults empties the folder of the results, as it is in a pod: a file that replaces another costs much more.
+func (v *verifySignatures) newResults() error {
+	dir := filepath.Join(v.dir, "results")
+	return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o750))
+}
+
+// run times a program, which has to succeed.
+func (v *verifySignatures) run(ctx context.Context, dir, program string, arguments ...string) (time.Duration, error) {
+	command := exec.CommandContext(ctx, program, arguments...)
+	command.Dir = dir
+	command.Env = append(os.Environ(), "COSIGN_PASSWORD=", "PUBLIC_KEY_DIR="+v.dir)
+	began := time.Now()
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w: %s", command, err, out)
+	}
+	return time.Since(began), nil
+}
