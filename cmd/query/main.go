@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -35,14 +36,21 @@ func main() {
 	ctx = logging.WithLogger(ctx, logger)
 	config := sharedmain.SetupConfigMapWatchOrDie(ctx, logger)
 	sharedmain.WatchLoggingConfigOrDie(ctx, config, logger, level, "query")
-	metrics, traces := sharedmain.SetupObservabilityOrDie(ctx, "query", logger, k8sruntime.NewProfilingServer(logger))
+	profiles := k8sruntime.NewProfilingServer(logger.Named("pprof"))
+	metrics, traces := sharedmain.SetupObservabilityOrDie(ctx, "query", logger, profiles)
+	sharedmain.WatchObservabilityConfigOrDie(ctx, config, profiles, logger, "query")
+	go func() {
+		if err := profiles.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			logger.Errorw("No profiles are served", zap.Error(err))
+		}
+	}()
 
 	err := config.Start(ctx.Done())
 	if err == nil {
 		err = serve(ctx, metrics.Meter("imagecatalog.dev/catalog/pkg/query"))
 	}
 	flush, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	err = errors.Join(err, metrics.Shutdown(flush), traces.Shutdown(flush))
+	err = errors.Join(err, profiles.Shutdown(flush), metrics.Shutdown(flush), traces.Shutdown(flush))
 	cancel()
 	if err != nil {
 		logger.Fatalw("The query server ended", zap.Error(err))

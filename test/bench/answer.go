@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 )
 
@@ -16,14 +18,45 @@ type answer struct {
 	body   []byte
 }
 
+// keep writes it to a file, for a process that serves it.
+func (a *answer) keep(file string) error {
+	content, err := json.Marshal(keptAnswer{a.header, a.body})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, 0o600)
+}
+
+func readAnswer(file string) (*answer, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading an answer: %w", err)
+	}
+	var kept keptAnswer
+	if err := json.Unmarshal(content, &kept); err != nil {
+		return nil, fmt.Errorf("reading the answer in %s: %w", file, err)
+	}
+	return &answer{kept.Header, kept.Body}, nil
+}
+
+type keptAnswer struct {
+	Header http.Header
+	Body   []byte
+}
+
 // fetch asks once. Anything but a 200 is an error.
 func fetch(ctx context.Context, url string) (*answer, error) {
+	return fetchAs(ctx, http.DefaultClient, url, credentials)
+}
+
+// fetchAs asks with other credentials.
+func fetchAs(ctx context.Context, client *http.Client, url, credentials string) (*answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Authorization", credentials)
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,9 @@ type measurement struct {
 }
 
 func measurements(s settings) []measurement {
-	return append(append(listPages(s), listScales(s)...), registryLayer(s), createEntry(s), controllerAtSize(s), publishTaskRun(s), verifySignature(s))
+	return slices.Concat(listPages(s), listScales(s), []measurement{
+		registryLayer(s), createEntry(s), controllerAtSize(s), queryAtSize(s), publishTaskRun(s), verifySignature(s),
+	})
 }
 
 func bench(ctx context.Context, args []string, out, progress io.Writer) error {

@@ -16,10 +16,12 @@ import (
 
 func TestListNamesTheFiguresThatMatch(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, bench(t.Context(), []string{"-list", "-run", "all/entries=1000/.*/p99|publish"}, &out, io.Discard))
+	require.NoError(t, bench(t.Context(), []string{"-list", "-run", "^list/all/entries=1000/.*/p99|publish"}, &out, io.Discard))
 	assert.Equal(t, strings.Join([]string{
+		"list/all/entries=1000/connections=1/p99",
 		"list/all/entries=1000/connections=16/p99",
 		"list/all/entries=1000/connections=64/p99",
+		"list/all/entries=1000/connections=1000/p99",
 		"publish/created",
 		"publish/unchanged",
 		"",

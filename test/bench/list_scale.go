@@ -28,7 +28,7 @@ func (l *listScale) measure(ctx context.Context) (_ []figure, err error) {
 			return nil, fmt.Errorf("measuring %s: %w", l.name, err)
 		}
 		defer func() { err = errors.Join(err, catalog.stop()) }()
-		under, err := newLoad(ctx, catalog.address, l.target, l.connections)
+		under, err := newLoad(ctx, endpoint{address: catalog.address, target: l.target, credentials: credentials}, l.connections)
 		if err != nil {
 			return nil, fmt.Errorf("measuring %s: %w", l.name, err)
 		}

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http/httputil"
 	"slices"
 	"strconv"
 	"time"
@@ -29,10 +32,10 @@ type sample struct {
 	p99       time.Duration // from sending a request to having read all of its answer
 }
 
-func newLoad(ctx context.Context, address, target string, connections int) (*load, error) {
+func newLoad(ctx context.Context, on endpoint, connections int) (*load, error) {
 	l := &load{}
 	for range connections {
-		c, err := connect(ctx, address, target)
+		c, err := connect(ctx, on)
 		if err != nil {
 			return nil, errors.Join(err, l.close())
 		}
@@ -75,16 +78,31 @@ type connection struct {
 	latencies []time.Duration // of the latest round
 }
 
-// connect prepares to ask for a target (path and query) again and again.
-func connect(ctx context.Context, address, target string) (*connection, error) {
-	socket, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+// endpoint is what is asked again and again, and by whom.
+type endpoint struct {
+	address, target string // host:port; path and query
+	credentials     string // what Authorization says
+	tls             *tls.Config
+}
+
+func (e endpoint) dial(ctx context.Context) (net.Conn, error) {
+	if e.tls == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", e.address)
+	}
+	return (&tls.Dialer{Config: e.tls}).DialContext(ctx, "tcp", e.address)
+}
+
+// connect prepares to ask.
+func connect(ctx context.Context, on endpoint) (*connection, error) {
+	socket, err := on.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to a server under load: %w", err)
 	}
 	return &connection{
 		socket:  socket,
 		answers: bufio.NewReaderSize(socket, 64<<10),
-		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\nAuthorization: %s\r\n\r\n", target, address, credentials),
+		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\nAuthorization: %s\r\n\r\n",
+			on.target, on.address, on.credentials),
 	}, nil
 }
 
@@ -119,13 +137,27 @@ func (c *connection) ask() error {
 	if err != nil {
 		return err
 	}
+	if length == chunked {
+		return c.discardChunks()
+	}
 	_, err = c.answers.Discard(length)
 	return err
 }
 
-// readHeader gives the length of the body in bytes.
+// chunked is the length of a body that is sent in chunks (RFC 9112, section 7.1).
+const chunked = -1
+
+func (c *connection) discardChunks() error {
+	if _, err := io.Copy(io.Discard, httputil.NewChunkedReader(c.answers)); err != nil {
+		return err
+	}
+	_, err := c.answers.Discard(len("\r\n"))
+	return err
+}
+
+// readHeader gives the length of the body in bytes, or chunked.
 func (c *connection) readHeader() (int, error) {
-	length := -1
+	length, known := chunked, false
 	for {
 		line, err := c.answers.ReadSlice('\n')
 		if err != nil {
@@ -139,9 +171,11 @@ func (c *connection) readHeader() (int, error) {
 			if length, err = strconv.Atoi(string(value)); err != nil {
 				return 0, err
 			}
+			known = true
 		}
+		known = known || bytes.Equal(line, []byte("Transfer-Encoding: chunked"))
 	}
-	if length < 0 {
+	if !known {
 		return 0, errors.New("the answer does not say its length")
 	}
 	return length, nil

@@ -16,7 +16,7 @@ func loadOn(t *testing.T, handler http.HandlerFunc, connections int) *load {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	l, err := newLoad(t.Context(), server.Listener.Addr().String(), "/page?a=b", connections)
+	l, err := newLoad(t.Context(), endpoint{address: server.Listener.Addr().String(), target: "/page?a=b"}, connections)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, l.close()) })
 	return l
@@ -57,8 +57,18 @@ func TestAnAnswerThatIsNotThePageIsAnError(t *testing.T) {
 	l := loadOn(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, 1)
 	_, err := l.round(time.Millisecond)
 	assert.ErrorContains(t, err, `the answer is "HTTP/1.1 503 Service Unavailable"`)
+}
 
-	l = loadOn(t, func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() }, 1)
-	_, err = l.round(time.Millisecond)
-	assert.ErrorContains(t, err, "the answer does not say its length")
+func TestAnswersInChunksAreReadToTheirEnd(t *testing.T) {
+	var answered atomic.Int64
+	l := loadOn(t, func(w http.ResponseWriter, _ *http.Request) {
+		answered.Add(1)
+		for range 3 {
+			_, _ = w.Write([]byte(strings.Repeat("x", 50_000)))
+			_ = http.NewResponseController(w).Flush()
+		}
+	}, 1)
+	_, err := l.round(20 * time.Millisecond)
+	require.NoError(t, err)
+	assert.Greater(t, answered.Load(), int64(1), "the connection goes on")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.uber.org/zap"
 	"k8s.io/client-go/tools/cache"
 
+	"imagecatalog.dev/catalog/pkg/keypair"
 	"imagecatalog.dev/catalog/pkg/query"
 	"imagecatalog.dev/catalog/pkg/query/index"
 )
@@ -24,12 +27,15 @@ import (
 //
 //	serve -entries 1000    the query server with that many synthetic entries
 //	serve -copy URL        a static handler with the answer that URL gives
+//	serve -answer FILE     the same with the answer in a file; by HTTPS with -certificate DIR
 //	serve -images 1000     a registry with that many images
 //	serve -admit DIR       webhooks that do nothing, with the certificate and the key of that directory
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	entries := flags.Int("entries", 0, "serve the catalog with this many synthetic entries")
 	source := flags.String("copy", "", "serve what is at this `URL`, to whoever asks for whatever")
+	kept := flags.String("answer", "", "serve the answer in this `file`, to whoever asks for whatever")
+	certificate := flags.String("certificate", "", "serve by HTTPS with tls.crt and tls.key of this `directory`")
 	admit := flags.String("admit", "", "admit everything, by HTTPS with tls.crt and tls.key of this `directory`")
 	images := flags.Int("images", 0, "serve a registry with this many images")
 	profile := flags.String("profile", "", "write a CPU profile to this `file`")
@@ -44,6 +50,8 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 	switch {
 	case *source != "":
 		begin = func(ctx context.Context) (server, error) { return newStatic(ctx, *source) }
+	case *kept != "":
+		begin = func(context.Context) (server, error) { return newKept(*kept, *certificate) }
 	case *images != 0:
 		begin = func(ctx context.Context) (server, error) { return newImages(ctx, *images) }
 	case *admit != "":
@@ -98,11 +106,33 @@ func newStatic(ctx context.Context, source string) (server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copying an answer: %w", err)
 	}
-	return &static{http: http.Server{Handler: a, ReadHeaderTimeout: 5 * time.Second}}, nil
+	return &static{http: http.Server{Handler: a, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}}, nil
+}
+
+// newKept sends the answer in a file. With a certificate it speaks what the query server speaks.
+func newKept(file, certificate string) (server, error) {
+	a, err := readAnswer(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &static{http: http.Server{Handler: a, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}}
+	if certificate != "" {
+		pair, err := keypair.Open(certificate, zap.NewNop().Sugar())
+		if err != nil {
+			return nil, err
+		}
+		s.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: pair.Certificate}
+	}
+	return s, nil
 }
 
 // Serve implements server.
-func (s *static) Serve(_ context.Context, listener net.Listener) error { return s.http.Serve(listener) }
+func (s *static) Serve(_ context.Context, listener net.Listener) error {
+	if s.http.TLSConfig != nil {
+		listener = tls.NewListener(listener, s.http.TLSConfig)
+	}
+	return s.http.Serve(listener)
+}
 
 // startProfile returns what ends the profile, which is none without a path.
 func startProfile(path string) (func() error, error) {
