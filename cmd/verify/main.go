@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"imagecatalog.dev/catalog/pkg/apiserver"
+	"imagecatalog.dev/catalog/pkg/apiserver/reader"
 	"imagecatalog.dev/catalog/pkg/param"
 	"imagecatalog.dev/catalog/pkg/pod"
 	"imagecatalog.dev/catalog/pkg/result"
@@ -61,15 +61,7 @@ func judge(ctx context.Context, options verify.Options, badParams error) verify.
 }
 
 // entries connects only when an image is named by its entry: to verify a reference takes no cluster.
-func entries(namespace string) (verify.Entries, error) {
-	clients, err := apiserver.Connect()
-	if err != nil {
-		return nil, err
-	}
-	return clients.ImagecatalogV1alpha1().CatalogImages(namespace), nil
-}
+func entries() (verify.Entries, error) { return reader.Entries() }
 
 // secrets connects only when a public key is in one.
-func secrets() (verify.Secrets, error) {
-	return apiserver.ConnectSecrets()
-}
+func secrets() (verify.Secrets, error) { return reader.Secrets() }

@@ -4,16 +4,14 @@ package apiserver
 import (
 	"fmt"
 
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-
+	"imagecatalog.dev/catalog/pkg/apiserver/reader"
 	"imagecatalog.dev/catalog/pkg/client/clientset/versioned"
 )
 
 // Connect finds the API server by the pod's service account, or by KUBECONFIG outside of a cluster. It sends nothing:
 // whether the server answers shows with the first call.
 func Connect() (versioned.Interface, error) {
-	config, err := findServer()
+	config, err := reader.Config()
 	if err != nil {
 		return nil, err
 	}
@@ -22,13 +20,4 @@ func Connect() (versioned.Interface, error) {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
 	return clients, nil
-}
-
-func findServer() (*rest.Config, error) {
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("finding the API server: %w", err)
-	}
-	return config, nil
 }

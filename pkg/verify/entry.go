@@ -7,25 +7,24 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/param"
 )
 
-// Entries reads the entries of one namespace. The generated client is one.
+// Entries reads the entries of the catalog.
 type Entries interface {
-	Get(ctx context.Context, name string, options metav1.GetOptions) (*v1alpha1.CatalogImage, error)
+	Get(ctx context.Context, namespace, name string) (*v1alpha1.CatalogImage, error)
 }
 
 // subjectOf finds the image that an entry names. What pins it is the entry's digest; an entry that follows its tag is
 // held to the digest that the catalog found last.
 func (v *Verifier) subjectOf(ctx context.Context, namespace, name string) (subject, error) {
-	entries, err := v.Entries(namespace)
+	entries, err := v.Entries()
 	if err != nil {
 		return subject{}, catalogProblem(namespace, name, err)
 	}
-	entry, err := entries.Get(ctx, name, metav1.GetOptions{})
+	entry, err := entries.Get(ctx, namespace, name)
 	if err != nil {
 		return subject{}, catalogProblem(namespace, name, err)
 	}

@@ -30,7 +30,7 @@ type Verifier struct {
 	Registry Registry
 	Keychain authn.Keychain
 	// Entries opens the catalog; it is called only when an entry is named.
-	Entries func(namespace string) (Entries, error)
+	Entries func() (Entries, error)
 	// Secrets opens the cluster; it is called only when a Secret is named.
 	Secrets func() (Secrets, error)
 	// KeyDir is the folder of the workspace with public keys; empty if it is not bound.

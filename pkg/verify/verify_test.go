@@ -29,7 +29,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -115,7 +114,7 @@ func (b *bench) verify(options verify.Options) verify.Verdict {
 	b.t.Helper()
 	v := verify.Verifier{
 		Registry: newClient(b.t),
-		Entries:  func(string) (verify.Entries, error) { return b.entries, nil },
+		Entries:  func() (verify.Entries, error) { return b.entries, nil },
 		Secrets:  func() (verify.Secrets, error) { return b.secrets, nil },
 		KeyDir:   b.keyDir,
 		Log:      &b.log,
@@ -135,7 +134,7 @@ func (b *bench) result(resultName string) string {
 // entries stands for the catalog's client.
 type entries map[string]*v1alpha1.CatalogImage
 
-func (e entries) Get(_ context.Context, entryName string, _ metav1.GetOptions) (*v1alpha1.CatalogImage, error) {
+func (e entries) Get(_ context.Context, _, entryName string) (*v1alpha1.CatalogImage, error) {
 	resource := schema.GroupResource{Group: "imagecatalog.dev", Resource: "catalogimages"}
 	switch entry := e[entryName]; {
 	case entryName == "forbidden":
