@@ -27,24 +27,16 @@ type facetValue struct {
 // a parameter of the query is counted under it, too.
 func countFacets(catalog *index.Index) personal {
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params, who *visitor) error {
-		p, err := parseFilters(r.URL.RawQuery, "")
-		if err != nil {
-			return err
-		}
-		v := newView(catalog, who, verbList, p)
-		if err := v.restrict(r.Context(), p); err != nil {
-			return err
-		}
-		snapshot, err := v.prepare(r.Context(), &p.Query)
+		q, snapshot, err := filtered(r, catalog, who)
 		if err != nil {
 			return err
 		}
 		answer := struct {
 			Facets map[string]facet `json:"facets"`
 			Total  int              `json:"total"`
-		}{map[string]facet{}, snapshot.Total(&p.Query)}
+		}{map[string]facet{}, snapshot.Total(q)}
 		for name, kind := range facets {
-			answer.Facets[name] = facetOf(snapshot.Counts(kind, &p.Query))
+			answer.Facets[name] = facetOf(snapshot.Counts(kind, q))
 		}
 		writeCompressed(w, r, mediaJSON, append(index.Encode(answer), '\n'))
 		return nil

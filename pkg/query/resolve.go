@@ -33,19 +33,11 @@ type runnerUp struct {
 // used when its entry is Available and neither deprecated nor recalled.
 func resolve(catalog *index.Index) personal {
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params, who *visitor) error {
-		p, err := parseFilters(r.URL.RawQuery, "")
+		q, snapshot, err := filtered(r, catalog, who)
 		if err != nil {
 			return err
 		}
-		v := newView(catalog, who, verbList, p)
-		if err := v.restrict(r.Context(), p); err != nil {
-			return err
-		}
-		snapshot, err := v.prepare(r.Context(), &p.Query)
-		if err != nil {
-			return err
-		}
-		chosen, lost := resolveIn(snapshot, &p.Query)
+		chosen, lost := resolveIn(snapshot, q)
 		if chosen == nil {
 			problem := newProblem(http.StatusNotFound, "No image that matches can be used: "+sumUp(lost))
 			problem.RunnersUp = lost

@@ -34,6 +34,20 @@ func newView(catalog *index.Index, who *visitor, verb string, p *parameters) *vi
 	return v
 }
 
+// filtered reads a query string that holds filters alone, and gives what the visitor may see of the catalog as it is.
+func filtered(r *http.Request, catalog *index.Index, who *visitor) (*index.Query, *index.Snapshot, error) {
+	p, err := parseFilters(r.URL.RawQuery, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	v := newView(catalog, who, verbList, p)
+	if err := v.restrict(r.Context(), p); err != nil {
+		return nil, nil, err
+	}
+	snapshot, err := v.prepare(r.Context(), &p.Query)
+	return &p.Query, snapshot, err
+}
+
 // restrict judges the visitor, and leaves of a query what they may see.
 func (v *view) restrict(ctx context.Context, p *parameters) error {
 	if err := v.judge(ctx); err != nil {
