@@ -115,17 +115,15 @@ func (q *queryBench) write(ctx context.Context) (stop func() error) {
 	began := time.Now()
 	for writer := range busyWriters {
 		group.Go(func() error {
-			for n := writer; ; n = (n + busyWriters) % q.entries {
+			for n := writer; ctx.Err() == nil; n = (n + busyWriters) % q.entries {
 				patch := fmt.Appendf(nil, `{"metadata": {"labels": {"bench": "%d"}}}`, written.Add(1))
 				of := entry(n)
 				_, err := q.Catalog.ImagecatalogV1alpha1().CatalogImages(of.Namespace).Patch(ctx, of.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-				if ctx.Err() != nil {
-					return nil
-				}
-				if err != nil {
+				if err != nil && ctx.Err() == nil {
 					return fmt.Errorf("changing an entry: %w", err)
 				}
 			}
+			return nil
 		})
 	}
 	return func() error {
