@@ -147,8 +147,10 @@ func (p *pipelines) end(t *testing.T) {
 	for _, process := range append(installed.Webhooks, installed.Controller) {
 		assert.NoError(t, process.AwaitReady(t.Context()))
 	}
-	settledEvents(t, p.namespace)
 	told := toldIn(t, p.namespace)
+	for _, name := range p.acknowledged {
+		assert.Contains(t, told, name+" Published")
+	}
 	for what, times := range told {
 		if !strings.HasSuffix(what, " UpdateFailed") { // which counts the tries
 			assert.Equal(t, 1, times, what)

@@ -140,8 +140,8 @@ func TestExactlyTheDeletedImagesAreUnavailable(t *testing.T) {
 	recovered := time.Since(began).Round(time.Second)
 	_, touched := published.end()
 	assert.Empty(t, touched)
-	awaitTold(t, published.namespace, "Recovered", lost)
-	awaitTold(t, published.namespace, "ImageDeleted", lost)
+	assertTold(t, published.namespace, "Recovered", lost)
+	assertTold(t, published.namespace, "ImageDeleted", lost)
 	t.Logf("%d entries: %d deleted, %d others touched; all available again %s after the push", count, len(lost), len(touched), recovered)
 }
 
@@ -154,19 +154,15 @@ func answers(log faults.Log, target string, status int) (found int) {
 	return found
 }
 
-// awaitTold waits until there is an Event with a reason of each of these entries: once, and of no other.
-func awaitTold(t *testing.T, namespace, reason string, of map[string]string) {
+// assertTold checks that there is an Event with a reason of each of these entries: once, and of no other.
+func assertTold(t *testing.T, namespace, reason string, of map[string]string) {
 	t.Helper()
-	var told map[string]int32
-	require.Eventually(t, func() bool {
-		events, err := kube.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=" + reason})
-		require.NoError(t, err)
-		told = map[string]int32{}
-		for _, event := range events.Items {
-			told[event.InvolvedObject.Name] += max(event.Count, 1)
-		}
-		return len(told) >= len(of)
-	}, time.Minute, time.Second, reason)
+	events, err := kube.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=" + reason})
+	require.NoError(t, err)
+	told := map[string]int32{}
+	for _, event := range events.Items {
+		told[event.InvolvedObject.Name] += max(event.Count, 1)
+	}
 	assert.Len(t, told, len(of), reason)
 	for name := range of {
 		assert.EqualValues(t, 1, told[name], "%s of %s", reason, name)

@@ -37,13 +37,11 @@ func TestTheLeaderIsKilledWhileEntriesAreBeingPublished(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, installed.Controller.Start(context.WithoutCancel(t.Context()))) })
 
 	require.Eventually(t, func() bool { return countAvailable(t, namespace) == count }, 90*time.Second, time.Second)
-	told := map[string]int32{}
-	events, err := kube.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	for _, event := range events.Items {
-		told[event.InvolvedObject.Name+" "+event.Reason] += max(event.Count, 1)
+	told := toldIn(t, namespace)
+	for n := range count {
+		assert.Contains(t, told, fmt.Sprintf("autosd-%d Published", n))
 	}
 	for what, times := range told {
-		assert.EqualValues(t, 1, times, what)
+		assert.Equal(t, 1, times, what)
 	}
 }

@@ -50,31 +50,31 @@ var (
 	published = &turn{
 		name:   "an entry is published",
 		do:     func(s *stage) { s.push("1", s.arm); s.create("autosd", "1") },
-		writes: []string{claimAdopted, statusWrite, eventWrite, labelWrite},
+		writes: []string{claimAdopted, eventWrite, statusWrite, labelWrite},
 	}
 	changed = &turn{
 		name:   "another image is entered",
 		after:  published,
 		do:     func(s *stage) { s.push("2", s.intel); s.change() },
-		writes: []string{claimAdopted, claimReleased, statusWrite, eventWrite, labelWrite},
+		writes: []string{claimAdopted, claimReleased, eventWrite, statusWrite, labelWrite},
 	}
 	drifted = &turn{
 		name:   "the tag is moved",
 		after:  published,
 		do:     func(s *stage) { s.push("1", s.intel); s.ask() },
-		writes: []string{statusWrite, eventWrite, labelWrite},
+		writes: []string{eventWrite, statusWrite, labelWrite},
 	}
 	vanished = &turn{
 		name:   "the image is deleted",
 		after:  published,
 		do:     func(s *stage) { s.delete("1"); s.ask() },
-		writes: []string{statusWrite, eventWrite},
+		writes: []string{eventWrite, statusWrite},
 	}
 	recovered = &turn{
 		name:   "the image is back",
 		after:  vanished,
 		do:     func(s *stage) { s.push("1", s.arm); s.ask() },
-		writes: []string{statusWrite, eventWrite},
+		writes: []string{eventWrite, statusWrite},
 	}
 	removed = &turn{
 		name:   "the entry is deleted",
@@ -86,7 +86,7 @@ var (
 		name:   "the status is damaged",
 		after:  published,
 		do:     func(s *stage) { s.damage(); s.ask() },
-		writes: []string{statusWrite, eventWrite},
+		writes: []string{eventWrite, statusWrite},
 	}
 	asked = &turn{
 		name:   "a check is asked for",
@@ -231,13 +231,6 @@ func (s *stage) damage() {
 	require.NoError(s.t, err)
 }
 
-// awaitMarker publishes another entry and waits for its Event. Events are told in order, so those of before are there.
-func (s *stage) awaitMarker() {
-	s.push("marker", s.arm)
-	s.create("marker", "marker")
-	require.Eventually(s.t, func() bool { return s.told()["marker Published"] == 1 }, patience, pause)
-}
-
 // scene is what can be seen on a stage.
 type scene struct {
 	state  string
@@ -251,28 +244,19 @@ func (s *stage) seen() scene {
 	require.NoError(s.t, err)
 	var state strings.Builder
 	for _, entry := range list.Items {
-		if entry.Name == "marker" {
-			continue
-		}
 		text, err := yaml.Marshal(map[string]any{"labels": entry.Labels, "generation": entry.Generation, "spec": entry.Spec, "status": entry.Status})
 		require.NoError(s.t, err)
 		fmt.Fprintf(&state, "entry %s:\n%s", entry.Name, text)
 	}
 	for _, lease := range claimsIn(s.t, s.namespace) {
-		if holder := claim.Holder(&lease).Name; holder != "marker" {
-			fmt.Fprintf(&state, "claim on %s: %s, %s\n", lease.Annotations[claim.IdentityAnnotation], holder, lease.Labels[claim.StateLabel])
-		}
+		fmt.Fprintf(&state, "claim on %s: %s, %s\n", lease.Annotations[claim.IdentityAnnotation], claim.Holder(&lease).Name, lease.Labels[claim.StateLabel])
 	}
-	events := s.told()
-	delete(events, "marker Published")
-	return scene{anyTime.ReplaceAllString(strings.ReplaceAll(state.String(), s.namespace, "namespace"), "TIME"), events}
+	return scene{anyTime.ReplaceAllString(strings.ReplaceAll(state.String(), s.namespace, "namespace"), "TIME"), toldIn(s.t, s.namespace)}
 }
 
 var anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`)
 
-// told is how often each Event was told, by the entry and the reason.
-func (s *stage) told() map[string]int { return toldIn(s.t, s.namespace) }
-
+// toldIn is how often each Event was told, by the entry and the reason.
 func toldIn(t *testing.T, namespace string) map[string]int {
 	t.Helper()
 	told := map[string]int{}

@@ -81,13 +81,14 @@ var (
 // ReconcileKind brings the claim and the labels of an entry in order and checks it when a check is due. It asks to be
 // called again when the next one is.
 func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogImage) reconciler.Event {
+	r.journal.begin(entry)
 	labelled := r.labels.Align(ctx, entry) // by the status that is stored, as the webhook does
-	repaired := r.repair(ctx, entry)
+	repaired := r.repair(entry)
 	before := entry.DeepCopy()
 	event := cmp.Or[reconciler.Event](labelled, r.reconcile(ctx, entry))
 	entry.Status.Phase = entry.Status.DerivePhase()
 	if !repaired { // else nobody knows what was before
-		r.journal.compare(ctx, before, entry)
+		r.journal.compare(before, entry)
 	}
 	r.journal.end(entry, event)
 	return event
@@ -95,13 +96,13 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogI
 
 // repair has everything found out anew that is in a status which the catalog cannot have written. It says whether it is
 // such a one.
-func (r *Reconciler) repair(ctx context.Context, entry *v1alpha1.CatalogImage) bool {
+func (r *Reconciler) repair(entry *v1alpha1.CatalogImage) bool {
 	damaged := entry.Status.Damage(r.now())
 	if len(damaged) == 0 {
 		return false
 	}
 	entry.Status.Distrust()
-	r.journal.add(ctx, entry, corev1.EventTypeWarning, eventStatusRepaired, "the status is found out anew; damaged: %s", strings.Join(damaged, ", "))
+	r.journal.add(entry, corev1.EventTypeWarning, eventStatusRepaired, "the status is found out anew; damaged: %s", strings.Join(damaged, ", "))
 	return true
 }
 
@@ -289,7 +290,7 @@ func (r *Reconciler) referrers(ctx context.Context, entry *v1alpha1.CatalogImage
 	found, err := r.registry.Referrers(ctx, image, keychain)
 	switch reason := registry.ReasonOf(err); {
 	case reason.Definite(), reason == registry.Unauthorized, reason == registry.Forbidden, reason == registry.Blocked:
-		r.journal.add(ctx, entry, corev1.EventTypeWarning, eventReferrersUnreadable, "%v", err)
+		r.journal.add(entry, corev1.EventTypeWarning, eventReferrersUnreadable, "%v", err)
 		return nil, nil
 	}
 	return found, err

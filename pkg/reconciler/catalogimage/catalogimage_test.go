@@ -8,9 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	rtesting "knative.dev/pkg/reconciler/testing"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/claim"
@@ -491,7 +489,7 @@ func TestReferrers(t *testing.T) {
 			registry: fakeRegistry{image: single(digestA), referrersErr: answer(reason)},
 			after:    available(0),
 			again:    interval,
-			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "ReferrersUnreadable", "%s", answer(reason).Error())},
+			events:   []string{warning(eventReferrersUnreadable, answer(reason).Error())},
 		}
 	}
 	for _, r := range rows {
@@ -551,7 +549,7 @@ func TestLabelsThatCannotBeAligned(t *testing.T) {
 			err:      down,
 			asked:    []string{"describe " + reference},
 			claimed:  []string{adopts, releases},
-			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "InternalError", "connection refused")},
+			failure:  "connection refused",
 		},
 	})
 }
@@ -598,7 +596,7 @@ func TestClaims(t *testing.T) {
 			err:      down,
 			asked:    []string{"head " + reference},
 			claimed:  []string{adopts},
-			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "InternalError", "connection refused")},
+			failure:  "connection refused",
 		},
 		"other claims cannot be released": {
 			before:   available(sinceChecked, changedSpec),
@@ -608,7 +606,7 @@ func TestClaims(t *testing.T) {
 			err:      down,
 			asked:    []string{"describe " + reference},
 			claimed:  []string{adopts, releases},
-			events:   []string{rtesting.Eventf(corev1.EventTypeWarning, "InternalError", "connection refused")},
+			failure:  "connection refused",
 		},
 	})
 }

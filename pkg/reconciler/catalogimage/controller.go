@@ -35,9 +35,10 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		kube, catalog := kubeclient.Get(ctx), catalogclient.Get(ctx).ImagecatalogV1alpha1()
 		entries, leases, gone := informer.Get(ctx).Informer(), newLeaseInformer(kube, system.Namespace()), newDeparted(time.Now)
 		stored := newVersions(entries.GetIndexer())
-		ctx = context.WithValue(ctx, catalogclient.Key{}, notingClient{catalogclient.Get(ctx), stored}) // with which statuses are stored
 		secrets, accounts := newCredentialInformers(metadata)
 		metrics, err := newMetrics(meter)
+		notes := &announcing{journal: &journal{}, metrics: metrics, events: kube.CoreV1(), now: time.Now}
+		ctx = context.WithValue(ctx, catalogclient.Key{}, statusClient{catalogclient.Get(ctx), notes.tell, stored.note})
 		reconciler := &Reconciler{
 			registry: client,
 			keychains: &credentials{
@@ -50,7 +51,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 				departed:  gone,
 			},
 			labels:  labelPatches{catalog},
-			journal: &journal{},
+			journal: notes.journal,
 			metrics: metrics,
 			now:     time.Now,
 			due:     slotAfter,
@@ -66,8 +67,9 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			}}
 		})
 		impl.Concurrency = concurrency
+		notes.generated = impl.Reconciler.(generated)
 		impl.Reconciler = &turnstile{
-			generated: &upToDate{&announcing{impl.Reconciler.(generated), reconciler.journal, metrics}, stored},
+			generated: &upToDate{notes, stored},
 			entries:   entries.GetIndexer(), turn: client.Turn, untilDue: reconciler.untilDue,
 		}
 		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), func() { impl.FilteredGlobalResync(waits, entries) }}

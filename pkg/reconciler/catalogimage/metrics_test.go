@@ -13,9 +13,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubefake "k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
-	events "k8s.io/client-go/tools/record"
-	"knative.dev/pkg/controller"
 	logtesting "knative.dev/pkg/logging/testing"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -61,10 +60,13 @@ func TestMetricsOfWhatIsDone(t *testing.T) {
 		registry: image, keychains: fakeKeychains{}, claims: &fakeClaims{}, labels: &fakeLabels{}, journal: &journal{}, metrics: m,
 		now: nowIs(now), due: slotAfter, allowed: always,
 	}
-	ctx := controller.WithEventRecorder(logtesting.TestContextWithLogger(t), events.NewFakeRecorder(100))
+	ctx := logtesting.TestContextWithLogger(t)
 	reconcile := func(i *v1alpha1.CatalogImage, err error) {
 		image.err = err
-		a := &announcing{journal: r.journal, metrics: m, generated: reconciling{end: func(context.Context) error { return r.ReconcileKind(ctx, i) }}}
+		a := &announcing{
+			journal: r.journal, metrics: m, events: kubefake.NewClientset().CoreV1(), now: r.now,
+			generated: reconciling{end: func(context.Context) error { return r.ReconcileKind(ctx, i) }},
+		}
 		_ = a.Reconcile(ctx, key) // which asks to be called again
 	}
 	reconcile(entry(), nil)

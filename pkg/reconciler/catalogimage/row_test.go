@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	kubefake "k8s.io/client-go/kubernetes/fake"
 	clientgotesting "k8s.io/client-go/testing"
 	events "k8s.io/client-go/tools/record"
 	"knative.dev/pkg/controller"
@@ -260,13 +261,15 @@ type row struct {
 	claims    fakeClaims
 	keychains fakeKeychains
 	labels    fakeLabels
+	kube      *kubefake.Clientset
 
 	after   *v1alpha1.CatalogImage // nil: the status is not written
 	again   time.Duration          // when to reconcile again; 0: not by itself
 	err     error
 	asked   []string // of the registry
 	claimed []string // of the claims
-	events  []string
+	events  []string // of the catalog
+	failure string   // what knative's own Event tells
 }
 
 // lastResult keeps what the reconciler returned, which knative's table only compares with nil.
@@ -282,7 +285,7 @@ func (r *lastResult) Reconcile(ctx context.Context, key string) error {
 
 func (r *row) test(title string) rtesting.TableRow {
 	table := rtesting.TableRow{
-		Name: title, Key: key, WantErr: r.err != nil || r.again != 0, WantEvents: r.allEvents(),
+		Name: title, Key: key, WantErr: r.err != nil || r.again != 0,
 		PostConditions: []func(*testing.T, *rtesting.TableRow){func(t *testing.T, done *rtesting.TableRow) {
 			result := done.Reconciler.(*lastResult).err
 			requeued, after := controller.IsRequeueKey(result)
@@ -291,6 +294,7 @@ func (r *row) test(title string) rtesting.TableRow {
 			if !requeued {
 				assert.ErrorIs(t, result, r.err)
 			}
+			assert.Equal(t, r.allEvents(), r.told(t))
 			assert.Equal(t, r.asked, r.registry.asked)
 			assert.Equal(t, r.claimed, r.claims.asked)
 			assert.Equal(t, r.before != nil, r.labels.aligned == 1, "every reconciliation of an entry looks after its labels")
@@ -298,6 +302,9 @@ func (r *row) test(title string) rtesting.TableRow {
 	}
 	if r.before != nil {
 		table.Objects = []runtime.Object{r.before}
+	}
+	if r.failure != "" {
+		table.WantEvents = []string{warning("InternalError", r.failure)}
 	}
 	if r.after != nil {
 		table.WantStatusUpdates = []clientgotesting.UpdateActionImpl{{Object: r.after}}
@@ -318,6 +325,18 @@ func (r *row) allEvents() []string {
 	return r.events
 }
 
+// told are the Events that were written.
+func (r *row) told(t *testing.T) (told []string) {
+	t.Helper()
+	for _, action := range r.kube.Actions() {
+		create, ok := action.(clientgotesting.CreateAction)
+		require.True(t, ok, "%v", action)
+		event := create.GetObject().(*corev1.Event)
+		told = append(told, rtesting.Eventf(event.Type, event.Reason, "%s", event.Message))
+	}
+	return told
+}
+
 func normal(reason, message string) string {
 	return rtesting.Eventf(corev1.EventTypeNormal, reason, "%s", message)
 }
@@ -333,21 +352,23 @@ func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Rec
 	objects := rtesting.NewObjectSorter(scheme)
 	objects.AddObjects(table.Objects...)
 	ctx, client := fakeclient.With(logtesting.TestContextWithLogger(t), table.Objects...)
-	recorder := events.NewFakeRecorder(10)
+	recorder := events.NewFakeRecorder(10) // knative's
 
-	notes := &journal{}
 	counted, err := newMetrics(noop.Meter{})
 	require.NoError(t, err)
-	inner := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), client,
+	r.kube = kubefake.NewClientset()
+	notes := &announcing{journal: &journal{}, metrics: counted, events: r.kube.CoreV1(), now: nowIs(now)}
+	inner := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), statusClient{client, notes.tell, func(*v1alpha1.CatalogImage) {}},
 		listers.NewCatalogImageLister(objects.IndexerForObjectType(&v1alpha1.CatalogImage{})), recorder,
 		&Reconciler{
-			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes, metrics: counted,
+			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes.journal, metrics: counted,
 			now:     func() time.Time { return now },
 			due:     func(i *v1alpha1.CatalogImage, checked time.Time) time.Time { return checked.Add(i.Spec.Interval()) },
 			allowed: func(name.Repository) bool { return !r.blocked },
 		}).(generated)
 	require.NoError(t, inner.Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}))
-	return &lastResult{Reconciler: &announcing{inner, notes, counted}}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}
+	notes.generated = inner
+	return &lastResult{Reconciler: notes}, rtesting.ActionRecorderList{client}, rtesting.EventList{Recorder: recorder}
 }
 
 func reconcileAll(t *testing.T, rows map[string]*row) {

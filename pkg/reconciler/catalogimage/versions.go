@@ -5,15 +5,12 @@ import (
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/tools/cache"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/kmeta"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
-	"imagecatalog.dev/catalog/pkg/client/clientset/versioned"
-	catalogclient "imagecatalog.dev/catalog/pkg/client/clientset/versioned/typed/catalog/v1alpha1"
 )
 
 // versions are those in which the controller stored entries, as long as the cache has older ones. Who decides by an older
@@ -89,39 +86,4 @@ func (u *upToDate) Reconcile(ctx context.Context, key string) error {
 		return controller.NewRequeueAfter(catchUpInterval)
 	}
 	return u.generated.Reconcile(ctx, key)
-}
-
-// notingClient notes the versions of the statuses that it stores.
-type notingClient struct {
-	versioned.Interface
-	versions *versions
-}
-
-// ImagecatalogV1alpha1 implements versioned.Interface.
-func (c notingClient) ImagecatalogV1alpha1() catalogclient.ImagecatalogV1alpha1Interface {
-	return notingGroup{c.Interface.ImagecatalogV1alpha1(), c.versions}
-}
-
-type notingGroup struct {
-	catalogclient.ImagecatalogV1alpha1Interface
-	versions *versions
-}
-
-// CatalogImages implements catalogclient.CatalogImagesGetter.
-func (g notingGroup) CatalogImages(namespace string) catalogclient.CatalogImageInterface {
-	return notingEntries{g.ImagecatalogV1alpha1Interface.CatalogImages(namespace), g.versions}
-}
-
-type notingEntries struct {
-	catalogclient.CatalogImageInterface
-	versions *versions
-}
-
-// UpdateStatus implements catalogclient.CatalogImageInterface.
-func (e notingEntries) UpdateStatus(ctx context.Context, entry *v1alpha1.CatalogImage, options metav1.UpdateOptions) (*v1alpha1.CatalogImage, error) {
-	stored, err := e.CatalogImageInterface.UpdateStatus(ctx, entry, options)
-	if err == nil {
-		e.versions.note(stored)
-	}
-	return stored, err
 }

@@ -41,7 +41,7 @@ func TestTheCacheIsWaitedFor(t *testing.T) {
 		require.NoError(t, store.Update(heard))
 		handler.OnUpdate(before, heard)
 	}
-	client := notingClient{fake.NewSimpleClientset(entry()), known}
+	client := statusClient{fake.NewSimpleClientset(entry()), func(context.Context, *v1alpha1.CatalogImage) error { return nil }, known.note}
 	_, err := client.ImagecatalogV1alpha1().CatalogImages("radar").UpdateStatus(t.Context(), entry(inVersion("11")), metav1.UpdateOptions{})
 	require.NoError(t, err)
 

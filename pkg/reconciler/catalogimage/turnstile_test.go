@@ -2,17 +2,13 @@ package catalogimage
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/metric/noop"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
-	events "k8s.io/client-go/tools/record"
 	"knative.dev/pkg/controller"
 	logtesting "knative.dev/pkg/logging/testing"
 	"knative.dev/pkg/reconciler"
@@ -27,37 +23,6 @@ type reconciling struct {
 }
 
 func (r reconciling) Reconcile(ctx context.Context, _ string) error { return r.end(ctx) }
-
-// What a status tells is announced when it is stored, and not before: it is announced once then, also after a crash.
-func TestNotesAreAnnouncedWithTheirStatus(t *testing.T) {
-	own, foreign := errors.New("the labels could not be aligned"), errors.New("the status could not be stored")
-	for title, test := range map[string]struct {
-		event, err error
-		announced  int
-	}{
-		"stored":                   {nil, nil, 1},
-		"stored, and due again":    {controller.NewRequeueAfter(interval), nil, 1},
-		"stored, with another end": {own, nil, 1},
-		"not stored":               {nil, foreign, 0},
-		"not stored, and due":      {controller.NewRequeueAfter(interval), foreign, 0},
-	} {
-		recorder, notes := events.NewFakeRecorder(10), &journal{}
-		counted, err := newMetrics(noop.Meter{})
-		require.NoError(t, err)
-		a := &announcing{journal: notes, metrics: counted, generated: reconciling{end: func(ctx context.Context) error {
-			ctx = controller.WithEventRecorder(ctx, recorder)
-			notes.add(ctx, entry(), corev1.EventTypeNormal, eventRecovered, "it is back")
-			notes.end(entry(), test.event)
-			if test.err != nil {
-				return test.err
-			}
-			return test.event
-		}}}
-		_ = a.Reconcile(logtesting.TestContextWithLogger(t), key) // its end is the generated reconciler's
-		assert.Len(t, recorder.Events, test.announced, title)
-		assert.Empty(t, notes.pages, "%s: nothing is left for the next time", title)
-	}
-}
 
 func TestTheTurnstile(t *testing.T) {
 	passed := 0
