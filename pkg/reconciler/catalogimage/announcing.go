@@ -75,9 +75,14 @@ func hostOf(entry *v1alpha1.CatalogImage) string {
 	return ref.Context().RegistryStr()
 }
 
-// tell writes the Events of a reconciliation, whose status is to be stored next.
+// tell writes the Events of a reconciliation, whose status is to be stored next. After a conflict that may be in another
+// entry, which was created when the first was deleted: of that nothing is known yet.
 func (a *announcing) tell(ctx context.Context, entry *v1alpha1.CatalogImage) error {
-	return a.write(ctx, a.journal.page(keyOf(entry)))
+	page := a.journal.page(keyOf(entry))
+	if page.uid != entry.UID {
+		return fmt.Errorf("%s was deleted and created again meanwhile", keyOf(entry))
+	}
+	return a.write(ctx, page)
 }
 
 // write writes the Events of a page, unless they are.

@@ -25,6 +25,7 @@ import (
 	"knative.dev/pkg/logging"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	catalogfake "imagecatalog.dev/catalog/pkg/client/clientset/versioned/fake"
 )
 
 // announced is a reconciliation that notes something, and whether its status could be stored.
@@ -90,6 +91,17 @@ func TestNotesAreAnnouncedOnce(t *testing.T) {
 			a.logs.TakeAll()
 		}
 	}
+}
+
+// The status of an entry is not stored in another one of its name, which would look as if it had been told of, too.
+func TestAnEntryThatWasCreatedAgain(t *testing.T) {
+	a := announce(t, nil, nil)
+	a.journal.begin(entry(uid("u1")))
+	catalog := catalogfake.NewSimpleClientset(entry(uid("u2")))
+	client := statusClient{catalog, a.tell, func(*v1alpha1.CatalogImage) {}}
+	_, err := client.ImagecatalogV1alpha1().CatalogImages("radar").UpdateStatus(t.Context(), entry(uid("u2"), observed), metav1.UpdateOptions{})
+	require.EqualError(t, err, "radar/autosd was deleted and created again meanwhile")
+	assert.Empty(t, catalog.Actions())
 }
 
 // A status that is as it was is not stored. What was noted is told all the same.

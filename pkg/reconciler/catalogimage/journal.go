@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/reconciler"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -40,6 +41,7 @@ type journal struct {
 
 // page is what one reconciliation noted, and how it ended itself.
 type page struct {
+	uid   types.UID
 	began string // the fingerprint of the status that was stored
 	notes []note
 	told  bool // their Events are stored
@@ -48,7 +50,7 @@ type page struct {
 
 // begin opens the page of a reconciliation, by the status that is stored.
 func (j *journal) begin(entry *v1alpha1.CatalogImage) {
-	opened := &page{began: fingerprint(entry.Status)}
+	opened := &page{uid: entry.UID, began: fingerprint(entry.Status)}
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	if j.pages == nil {
