@@ -41,9 +41,11 @@ func Run(ctx context.Context, from cache.ListerWatcher, reviewer *access.Reviewe
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { catalog.Run(ctx, from); return nil })
-	group.Go(func() error { return server.Serve(ctx, listener) })
+	// A server that is stopping still answers: it follows the catalog until it has ended.
+	following, ended := context.WithCancel(context.WithoutCancel(ctx))
+	var group errgroup.Group
+	group.Go(func() error { catalog.Run(following, from); return nil })
+	group.Go(func() error { defer ended(); return server.Serve(ctx, listener) })
 	return group.Wait()
 }
 
@@ -79,8 +81,19 @@ func NewServer(catalog *index.Index, reviewer *access.Reviewer, clients Clients,
 	if err != nil {
 		return nil, err
 	}
-	server.http.Handler = handler
+	server.http.Handler = server.leaving(handler)
 	return server, nil
+}
+
+// leaving has each answer be the last of its connection once the server is stopping: the client's next request finds another
+// replica. A connection that was closed instead might have a request on its way.
+func (s *Server) leaving(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.stopping.announced.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Serve answers requests until the context ends, then stops: /readyz fails, a quiet time passes, the listener is
@@ -100,8 +113,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 
 func (s *Server) stop(ctx context.Context) error {
 	s.stopping.announced.Store(true)
-	s.http.SetKeepAlivesEnabled(false) // a client's next request opens a connection, which finds another replica
 	<-s.after(quietTime)
+	s.http.SetKeepAlivesEnabled(false) // those of watches end with them
 	close(s.stopping.ended)
 	ctx, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()

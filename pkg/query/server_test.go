@@ -1,7 +1,10 @@
 package query
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -64,6 +67,7 @@ func TestAStopFailsReadinessThenFinishesWhatIsInFlight(t *testing.T) {
 	ended, slow := make(chan error, 1), make(chan int, 1)
 	go func() { ended <- server.Serve(ctx, listener) }()
 	assert.Equal(t, http.StatusOK, status(t, base+"/readyz"))
+	kept := connect(t, listener.Addr().String())
 	go func() { slow <- tryStatus(t.Context(), base+"/slow") }()
 	<-arrived
 
@@ -71,6 +75,9 @@ func TestAStopFailsReadinessThenFinishesWhatIsInFlight(t *testing.T) {
 	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusServiceUnavailable })
 	assert.Equal(t, http.StatusOK, status(t, base+"/v1/images"), "proxies may not have heard of it yet")
 	assert.Equal(t, http.StatusOK, status(t, base+"/healthz"), "a stop is no reason to kill")
+	last := kept.get("/healthz")
+	assert.Equal(t, http.StatusOK, last.StatusCode, "an open connection is no reason to fail")
+	assert.True(t, last.Close, "the next request looks for another replica")
 
 	quiet <- time.Time{}
 	eventually(t, func() bool { return !accepts(t, listener.Addr().String()) })
@@ -90,6 +97,35 @@ func accepts(t *testing.T, address string) bool {
 	return true
 }
 
+// connection is kept by its client, who has asked once.
+type connection struct {
+	net.Conn
+	t      *testing.T
+	answer *bufio.Reader
+}
+
+func connect(t *testing.T, address string) *connection {
+	t.Helper()
+	dialed, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = dialed.Close() })
+	c := &connection{dialed, t, bufio.NewReader(dialed)}
+	require.False(t, c.get("/healthz").Close)
+	return c
+}
+
+func (c *connection) get(path string) *http.Response {
+	c.t.Helper()
+	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: query\r\n\r\n", path)
+	require.NoError(c.t, err)
+	response, err := http.ReadResponse(c.answer, nil)
+	require.NoError(c.t, err)
+	_, err = io.Copy(io.Discard, response.Body)
+	require.NoError(c.t, err)
+	require.NoError(c.t, response.Body.Close())
+	return response
+}
+
 func TestServeReturnsWhatWentWrong(t *testing.T) {
 	server, err := NewServer(indexOf(), everybody(), nil, noop.Meter{})
 	require.NoError(t, err)
@@ -106,16 +142,22 @@ func TestRunServesWhatTheAPIServerTells(t *testing.T) {
 	source.Add(imagetest.Image("a", "one", 1))
 	listener, base := listen(t)
 	ended := make(chan error, 1)
+	ctx, stop := context.WithCancel(t.Context())
 	go func() {
 		from := &listFirst{cache.ListWatch{
 			ListWithContextFunc:  func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) { return source.List(o) },
 			WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (apiwatch.Interface, error) { return source.Watch(o) },
 		}}
-		ended <- Run(t.Context(), from, everybody(), nil, listener, noop.Meter{})
+		ended <- Run(ctx, from, everybody(), nil, listener, noop.Meter{})
 	}()
 	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusOK })
 	assert.Equal(t, http.StatusOK, status(t, base+"/v1/namespaces/a/images/one"))
-	assert.Empty(t, ended)
+
+	stop()
+	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusServiceUnavailable })
+	source.Add(imagetest.Image("a", "two", 2))
+	eventually(t, func() bool { return status(t, base+"/v1/namespaces/a/images/two") == http.StatusOK })
+	assert.NoError(t, <-ended)
 }
 
 // listFirst is a source that does not stream what there is at the beginning of a watch.
