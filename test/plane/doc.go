@@ -8,7 +8,7 @@
 //   - The API server wants a Service for a webhook. One of type ExternalName leads to loopback, where a balancer spreads
 //     connections over the replicas, each on a port of its own, as a Service does over pods. One replica needs none.
 //   - A replica is stopped and started when a test says so: in good order (SIGTERM) or not (SIGKILL).
-//   - One replica of the webhook, and the query server, read lists before they watch, as on an API server that does not
+//   - One replica of the webhook, and one of the query server, read lists before they watch, as on an API server that does not
 //     stream what there is at the beginning of a watch (before Kubernetes 1.34). The others do not: both ways need their
 //     permissions.
 //

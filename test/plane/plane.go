@@ -41,6 +41,9 @@ type Plane struct {
 	Query             *Process
 	QueryAddress      string
 	QueryCertificates string
+	// QueryPeer is a second replica of the query server.
+	QueryPeer        *Process
+	QueryPeerAddress string
 
 	kubeconfig  string // the administrator's
 	webhookPort int    // on loopback, where the API server asks the webhook
@@ -192,7 +195,7 @@ func (p *Plane) prepareWebhook(n int) (string, error) {
 // not wait for them. The logs are kept when asked for, and the error says where.
 func (p *Plane) Close(keepLogs bool) error {
 	var errs []error
-	for _, process := range append(p.Webhooks, p.Controller, p.Standby, p.Query) {
+	for _, process := range append(p.Webhooks, p.Controller, p.Standby, p.Query, p.QueryPeer) {
 		if process != nil && process.Running() {
 			errs = append(errs, process.Stop())
 		}

@@ -20,20 +20,30 @@ const (
 	querySecret = "query-certs"
 )
 
-func (p *Plane) prepareQuery() error {
+func (p *Plane) prepareQuery() (err error) {
+	p.QueryCertificates = filepath.Join(p.dir, "query-certificates")
+	if p.Query, p.QueryAddress, err = p.newQuery("query-0", ListsFirst); err != nil {
+		return err
+	}
+	p.QueryPeer, p.QueryPeerAddress, err = p.newQuery("query-1")
+	return err
+}
+
+// newQuery prepares a replica, and gives its address.
+func (p *Plane) newQuery(name string, env ...string) (*Process, string, error) {
 	port, err := freePort()
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	if p.Query, err = p.newProcess("query", "query-0", ListsFirst); err != nil {
-		return err
+	query, err := p.newProcess("query", name, env...)
+	if err != nil {
+		return nil, "", err
 	}
-	p.QueryAddress = fmt.Sprintf("127.0.0.1:%d", port)
-	p.QueryCertificates = filepath.Join(p.dir, "query-certificates")
-	p.Query.args = append(p.Query.args, "--address="+p.QueryAddress, "--certificate="+p.QueryCertificates) // the last one counts
-	p.Query.mount = p.mountQueryCertificate
-	p.Query.ready = func(ctx context.Context) error { return probe(ctx, "https://"+p.QueryAddress+"/readyz") }
-	return nil
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	query.args = append(query.args, "--address="+address, "--certificate="+p.QueryCertificates) // the last one counts
+	query.mount = p.mountQueryCertificate
+	query.ready = func(ctx context.Context) error { return probe(ctx, "https://"+address+"/readyz") }
+	return query, address, nil
 }
 
 // mountQueryCertificate waits for what the volume of the Deployment needs, as the kubelet does.
@@ -67,7 +77,7 @@ func (p *Plane) mountQueryCertificate(ctx context.Context) error {
 	return nil
 }
 
-// QueryClient is a client that expects at QueryAddress who is query.image-catalog.svc for the CA in the Secret.
+// QueryClient is a client that expects at any address who is query.image-catalog.svc for the CA in the Secret.
 func (p *Plane) QueryClient(ctx context.Context) (*http.Client, error) {
 	secret, err := p.Kube.CoreV1().Secrets(SystemNamespace).Get(ctx, querySecret, metav1.GetOptions{})
 	if err != nil {
