@@ -199,6 +199,9 @@ func TestAWalkShowsTheCatalogOfItsFirstPage(t *testing.T) {
 
 	must(catalog.Replace(nil, "1000")) // what happened meanwhile is not known
 	response = request(t, http.MethodGet, base+"/v1/images?limit=5&continue="+first.Continue, nil)
+	assert.Equal(t, second, decode[listing](t, response.body), "what was before is")
+	between := token{Query: identify(nil), Version: 999, Namespace: "a", Name: "image-5"}.String()
+	response = request(t, http.MethodGet, base+"/v1/images?limit=5&continue="+between, nil)
 	assert.Equal(t, http.StatusGone, response.status)
 	assert.Contains(t, decode[Problem](t, response.body).Detail, "Leave continue out")
 	ahead := token{Query: identify(nil), Version: 2000, Namespace: "a", Name: "image-5"}.String()

@@ -65,7 +65,7 @@ func TestAWatchNeedsTheRightToWatch(t *testing.T) {
 	base := serverFor(t, indexOf(imagetest.Image("a", "one", 1), imagetest.Image("b", "two", 2)),
 		rights{"ann watch b ": true, "ann list a ": true}.reviewer(false))
 	watch := watchAs(t, "ann", base+"/v1/images?watch=true")
-	assert.Equal(t, [3]string{"ADDED", "100", "two"}, watch.next())
+	assert.Equal(t, [3]string{"ADDED", "", "two"}, watch.next())
 	assert.Equal(t, [3]string{"BOOKMARK", "100", ""}, watch.next())
 	watch = watchAs(t, "ann", base+"/v1/images?watch=true&namespace=a")
 	assert.Equal(t, [3]string{"BOOKMARK", "100", ""}, watch.next())

@@ -31,8 +31,9 @@ const (
 //
 //	{"type":"ADDED","resourceVersion":"4711","object":{...}}
 //
-// With a resourceVersion it begins with what happened since. A watch that broke off goes on from the version of its last
-// event.
+// With a resourceVersion it begins with what happened since. A watch that broke off goes on, at any replica, from the version of
+// its last event that has one: an event that is one of several of the same version, which are told one after the other, has it
+// only if it is the last of them.
 func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopping *stopping) error {
 	if p.Latest || p.proceed != nil || p.Order != index.ByPublished || !p.Descending {
 		return badRequest("A watch has no pages and no order: leave latest, continue and sort out.")
@@ -83,7 +84,7 @@ func (s *stream) begin(ctx context.Context, v *view, p *parameters) (uint64, err
 	}
 	s.open()
 	snapshot.Walk(&p.Query, func(e *index.Entry) bool {
-		s.add(added, snapshot.Version, choose(e.Item, s.fields))
+		s.add(added, 0, choose(e.Item, s.fields))
 		if len(s.pending) >= minCompressed {
 			s.flush()
 		}
@@ -108,7 +109,7 @@ func (s *stream) follow(r *http.Request, v *view, q *index.Query, since uint64, 
 	tick := time.NewTicker(bookmarkInterval)
 	defer tick.Stop()
 	for s.err == nil {
-		changes, seen, more, err := v.catalog.Since(since)
+		changes, last, more, err := v.catalog.Since(since)
 		if err != nil {
 			err = problemOfVersion(err)
 		} else {
@@ -119,11 +120,15 @@ func (s *stream) follow(r *http.Request, v *view, q *index.Query, since uint64, 
 			s.flush()
 			return
 		}
-		for _, change := range changes {
-			s.tell(v, q, change)
+		for n, change := range changes {
+			version := change.Version
+			if n+1 < len(changes) && changes[n+1].Version == version {
+				version = 0
+			}
+			s.tell(v, q, change, version)
 		}
 		s.flush()
-		since = seen
+		since = last
 		select {
 		case <-r.Context().Done():
 			return
@@ -136,22 +141,25 @@ func (s *stream) follow(r *http.Request, v *view, q *index.Query, since uint64, 
 	}
 }
 
-func (s *stream) tell(v *view, q *index.Query, c index.Change) {
+func (s *stream) tell(v *view, q *index.Query, c index.Change, version uint64) {
 	shows := func(e *index.Entry) bool { return e != nil && v.has(e.Namespace) && q.Matches(e) }
 	was, is := shows(c.Before), shows(c.After)
 	switch {
 	case was && is:
-		s.add(modified, c.Version, choose(c.After.Item, s.fields))
+		s.add(modified, version, choose(c.After.Item, s.fields))
 	case is:
-		s.add(added, c.Version, choose(c.After.Item, s.fields))
+		s.add(added, version, choose(c.After.Item, s.fields))
 	case was:
-		s.add(deleted, c.Version, choose(c.Before.Item, s.fields))
+		s.add(deleted, version, choose(c.Before.Item, s.fields))
 	}
 }
 
+// add leaves out a version that is 0.
 func (s *stream) add(kind string, version uint64, object []byte) {
-	s.pending = append(append(append(s.pending, `{"type":"`...), kind...), `","resourceVersion":"`...)
-	s.pending = append(strconv.AppendUint(s.pending, version, 10), '"')
+	s.pending = append(append(append(s.pending, `{"type":"`...), kind...), '"')
+	if version != 0 {
+		s.pending = append(strconv.AppendUint(append(s.pending, `,"resourceVersion":"`...), version, 10), '"')
+	}
 	if object != nil {
 		s.pending = append(append(s.pending, `,"object":`...), object...)
 	}

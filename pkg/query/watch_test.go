@@ -65,7 +65,7 @@ func TestAWatchTellsWhatThereIsAndWhatHappens(t *testing.T) {
 	catalog := catalogOf(imagetest.Image("a", "one", 1, prod), imagetest.Image("a", "two", 2, dev))
 	base := serverOf(t, catalog.Index)
 	watch := watchAt(t, base+"/v1/images?watch=true&channel=prod")
-	assert.Equal(t, [3]string{"ADDED", "100", "one"}, watch.next())
+	assert.Equal(t, [3]string{"ADDED", "", "one"}, watch.next(), "one that breaks off here begins again")
 	assert.Equal(t, [3]string{"BOOKMARK", "100", ""}, watch.next())
 	catalog.store(imagetest.Image("a", "two", 2, prod))
 	assert.Equal(t, [3]string{"ADDED", "101", "two"}, watch.next())
@@ -81,7 +81,24 @@ func TestAWatchTellsWhatThereIsAndWhatHappens(t *testing.T) {
 	assert.Equal(t, [3]string{"DELETED", "104", "two"}, resumed.next())
 	assert.Equal(t, [3]string{"DELETED", "105", "one"}, resumed.next())
 
-	must(catalog.Replace(nil, "1000"))
+	catalog.store(imagetest.Image("a", "four", 4, prod))
+	catalog.store(imagetest.Image("a", "five", 5, prod))
+	assert.Equal(t, [3]string{"ADDED", "106", "four"}, watch.next())
+	assert.Equal(t, [3]string{"ADDED", "107", "five"}, watch.next())
+	must(catalog.Replace(nil, "1000")) // the API server was away
+	for range 2 {
+		assert.Equal(t, [3]string{"DELETED", "", "five"}, watch.next(), "one that breaks off here is told it all once more")
+		assert.Equal(t, [3]string{"DELETED", "", "four"}, watch.next())
+		watch = watchAt(t, base+"/v1/images?watch=true&channel=prod&resourceVersion=107")
+	}
+	catalog.version = 1000
+	catalog.store(imagetest.Image("a", "six", 6, prod))
+	assert.Equal(t, [3]string{"DELETED", "", "five"}, watch.next())
+	assert.Equal(t, [3]string{"DELETED", "", "four"}, watch.next())
+	assert.Equal(t, [3]string{"ADDED", "1001", "six"}, watch.next())
+	assert.Equal(t, http.StatusGone, request(t, http.MethodGet, base+"/v1/images?watch=true&resourceVersion=999", nil).status, "what it was then is not known")
+
+	must(catalog.Replace(nil, "500")) // another API server
 	assert.Equal(t, "ERROR", watch.next()[0])
 	assert.False(t, watch.lines.Scan(), "it ends")
 	for path, status := range map[string]int{

@@ -2,6 +2,7 @@ package index
 
 import (
 	"errors"
+	"slices"
 	"sort"
 	"time"
 )
@@ -14,13 +15,14 @@ const (
 
 // The errors of asking for a version.
 var (
-	// ErrGone means that the version is older than what is kept, or from before the index was filled.
+	// ErrGone means that the version is older than what is kept, from before the index was filled, or of a time when the
+	// API server was away.
 	ErrGone = errors.New("this version of the catalog is not kept any more")
 	// ErrAhead means that the index has not heard of the version yet.
 	ErrAhead = errors.New("this version of the catalog has not arrived yet")
 )
 
-// Change is what happened to an entry.
+// Change is what happened to an entry. Several have the same version when it is only known that all had happened by then.
 type Change struct {
 	Version       uint64
 	Before, After *Entry // nil where there was or is none
@@ -34,7 +36,11 @@ type history struct {
 	floor   uint64 // the oldest version that can be gone back to
 	seen    uint64 // the newest version that was heard of; nothing changed since the last change
 	bytes   int
+	gaps    []gap
 }
+
+// gap is two versions between which it is not known what the catalog was.
+type gap struct{ after, until uint64 }
 
 func (h *history) add(c Change) {
 	if c.Before != nil {
@@ -56,6 +62,16 @@ func (h *history) forget(now time.Time) {
 	}
 	clear(h.changes[:n])
 	h.changes = h.changes[n:]
+	h.gaps = slices.DeleteFunc(h.gaps, func(g gap) bool { return g.until <= h.floor })
+}
+
+// leap adds what is different at a version that was not reached change by change.
+func (h *history) leap(version uint64, changes []Change) {
+	h.gaps = append(h.gaps, gap{h.seen, version})
+	for _, c := range changes {
+		h.add(c)
+	}
+	h.seen = version
 }
 
 // restart forgets everything: what happened before a version is not known in full.
@@ -70,6 +86,8 @@ func (h *history) since(version uint64) ([]Change, error) {
 		return nil, ErrGone
 	case version > h.seen:
 		return nil, ErrAhead
+	case slices.ContainsFunc(h.gaps, func(g gap) bool { return g.after < version && version < g.until }):
+		return nil, ErrGone
 	}
 	return h.changes[sort.Search(len(h.changes), func(n int) bool { return h.changes[n].Version > version }):], nil
 }

@@ -133,8 +133,8 @@ func (i *Index) publish(next *Snapshot) {
 	i.changed = make(chan struct{})
 }
 
-// Replace implements cache.ReflectorStore: the list is the whole catalog at a version. What happened since the version
-// before is not known, so no walk goes on.
+// Replace implements cache.ReflectorStore: the list is the whole catalog at a version. How it came to that since the version
+// before is not known; walks and watches of before go on.
 func (i *Index) Replace(list []any, resourceVersion string) error {
 	version, err := parseVersion(resourceVersion)
 	if err != nil {
@@ -149,31 +149,39 @@ func (i *Index) Replace(list []any, resourceVersion string) error {
 	i.writing.Lock()
 	defer i.writing.Unlock()
 	next := i.Latest().change()
-	i.removeOthers(next, entries)
-	for _, after := range entries {
-		if before := next.Get(after.Namespace, after.Name); before == nil || before.version != after.version {
-			i.replace(next, before, after)
-		}
+	changes := i.difference(next.Snapshot, entries, version)
+	for _, c := range changes {
+		i.replace(next, c.Before, c.After)
 	}
-	i.history.restart(version)
-	i.past.Purge()
+	if i.filled.Load() && version >= i.history.seen {
+		i.history.leap(version, changes)
+	} else {
+		i.history.restart(version)
+		i.past.Purge()
+	}
 	i.publish(next.done(version))
 	i.filled.Store(true)
 	return nil
 }
 
-// removeOthers takes away all entries whose names are not among those given.
-func (i *Index) removeOthers(in *edit, stay []*Entry) {
+// difference is what makes of a snapshot a catalog of these entries.
+func (i *Index) difference(from *Snapshot, to []*Entry, version uint64) (changes []Change) {
 	type path struct{ namespace, name string }
-	names := make(map[path]bool, len(stay))
-	for _, e := range stay {
-		names[path{e.Namespace, e.Name}] = true
+	stay := make(map[path]bool, len(to))
+	for _, e := range to {
+		stay[path{e.Namespace, e.Name}] = true
 	}
-	for _, e := range in.trees[ByName].Items() {
-		if !names[path{e.Namespace, e.Name}] {
-			i.replace(in, e, nil)
+	for _, e := range from.trees[ByName].Items() {
+		if !stay[path{e.Namespace, e.Name}] {
+			changes = append(changes, Change{Version: version, Before: e, at: i.now()})
 		}
 	}
+	for _, after := range to {
+		if before := from.Get(after.Namespace, after.Name); before == nil || before.version != after.version {
+			changes = append(changes, Change{Version: version, Before: before, After: after, at: i.now()})
+		}
+	}
+	return changes
 }
 
 // UpdateResourceVersion implements cache.ResourceVersionUpdater: so far everything was told.
@@ -211,13 +219,13 @@ func (i *Index) At(version uint64) (*Snapshot, error) {
 	return made, nil
 }
 
-// Since gives what happened after a version, the version up to which that is all, and a channel that is closed when more
+// Since gives what happened after a version, the version of the last that did, and a channel that is closed when more
 // happens. The errors are ErrGone and ErrAhead.
-func (i *Index) Since(version uint64) (changes []Change, seen uint64, more <-chan struct{}, err error) {
+func (i *Index) Since(version uint64) (changes []Change, last uint64, more <-chan struct{}, err error) {
 	i.writing.Lock()
 	defer i.writing.Unlock()
 	kept, err := i.history.since(version)
-	return slices.Clone(kept), i.history.seen, i.changed, err
+	return slices.Clone(kept), max(version, i.Latest().Version), i.changed, err
 }
 
 // Changed gives a channel that is closed at the next change.
