@@ -1,0 +1,234 @@
+package query
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/client/clientset/versioned/fake"
+	"imagecatalog.dev/catalog/pkg/query/imagetest"
+)
+
+// hostile are ways to treat a server; each returns when the connection has ended. times is how many do so.
+var hostile = map[string]struct {
+	times int
+	how   func(ctx context.Context, raw net.Conn, secure *tls.Conn)
+}{
+	"asks nothing": {300, func(_ context.Context, raw net.Conn, _ *tls.Conn) { _, _ = io.Copy(io.Discard, raw) }},
+	"drips": {250, func(ctx context.Context, _ net.Conn, secure *tls.Conn) {
+		_, err := io.WriteString(secure, "GET /v1/images HTTP/1.1\r\nX: ")
+		for ; err == nil && ctx.Err() == nil; _, err = io.WriteString(secure, "x") {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}},
+	"sends a body without end": {200, func(ctx context.Context, _ net.Conn, secure *tls.Conn) {
+		_, err := io.WriteString(secure, "POST "+images+" HTTP/1.1\r\nHost: query\r\nAuthorization: Bearer ann\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+		for ; err == nil && ctx.Err() == nil; _, err = io.WriteString(secure, "4\r\n    \r\n") {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}},
+	"aborts": {200, func(_ context.Context, raw net.Conn, secure *tls.Conn) {
+		_, _ = io.WriteString(secure, "GET /v1/images HTTP/1.1\r\nHost: que")
+		_ = raw.(*net.TCPConn).SetLinger(0)
+	}},
+	"never reads": {50, func(ctx context.Context, raw net.Conn, secure *tls.Conn) {
+		_ = raw.(*net.TCPConn).SetReadBuffer(4096)
+		for err := error(nil); err == nil && ctx.Err() == nil; {
+			_, err = io.WriteString(secure, "GET /v1/images?limit=500 HTTP/1.1\r\nHost: query\r\nAuthorization: Bearer ann\r\n\r\n")
+		}
+	}},
+}
+
+// watched is a server with shorter deadlines, which says what it holds.
+type watched struct {
+	*httptest.Server
+	connections atomic.Int64
+	underWay    atomic.Int64 // requests
+}
+
+func startWatched(t *testing.T, images ...*v1alpha1.CatalogImage) *watched {
+	t.Helper()
+	store := &stored{Clientset: fake.NewSimpleClientset()}
+	for _, image := range images {
+		must(store.Tracker().Add(image))
+	}
+	server, err := NewServer(indexOf(images...), rights{"ann list  ": true, "ann watch  ": true}.reviewer(false), store.clients, noop.Meter{})
+	require.NoError(t, err)
+	server.http.ReadHeaderTimeout, server.http.ReadTimeout, server.http.WriteTimeout = 3*time.Second, 4*time.Second, 4*time.Second
+	w := &watched{Server: httptest.NewUnstartedServer(nil)}
+	answers := server.http.Handler
+	server.http.Handler = http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
+		w.underWay.Add(1)
+		defer w.underWay.Add(-1)
+		answers.ServeHTTP(writer, r)
+	})
+	server.http.ErrorLog = log.New(io.Discard, "", 0)
+	server.http.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			w.connections.Add(1)
+		case http.StateClosed:
+			w.connections.Add(-1)
+		}
+	}
+	w.Config = &server.http
+	w.StartTLS()
+	t.Cleanup(w.Close)
+	return w
+}
+
+// treat opens a connection and does to it what is said.
+func (w *watched) treat(ctx context.Context, how func(context.Context, net.Conn, *tls.Conn)) error {
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", w.Listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	end := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
+	defer end()
+	how(ctx, raw, tls.Client(raw, &tls.Config{InsecureSkipVerify: true}))
+	return nil
+}
+
+// ask is a request of somebody with manners.
+func (w *watched) ask(ctx context.Context, path string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Authorization", "Bearer ann")
+	response, err := w.Client().Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+// 1,000 connections are treated badly: meanwhile others are served, and the server ends them all by itself.
+func TestBadClientsLeaveNothingBehind(t *testing.T) {
+	images := make([]*v1alpha1.CatalogImage, 500)
+	for n := range images {
+		images[n] = imagetest.Image("a", fmt.Sprintf("image-%d", n), n)
+	}
+	server := startWatched(t, images...)
+	ctx, giveUp := context.WithTimeout(t.Context(), time.Minute)
+	defer giveUp()
+	before := runtime.NumGoroutine()
+	var treating sync.WaitGroup
+	for name, hostile := range hostile {
+		for range hostile.times {
+			treating.Go(func() { assert.NoError(t, server.treat(ctx, hostile.how), name) })
+		}
+	}
+	over := make(chan struct{})
+	go func() { treating.Wait(); close(over) }()
+	served := 0
+	for treated := false; !treated; served++ {
+		select {
+		case <-over:
+			treated = true
+		default:
+		}
+		status, err := server.ask(t.Context(), "/v1/images")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status)
+		time.Sleep(10 * time.Millisecond)
+	}
+	assert.NoError(t, ctx.Err(), "the server did not end the connections")
+	server.Client().CloseIdleConnections()
+	eventually(t, func() bool { return server.connections.Load() == 0 })
+	assert.Zero(t, server.underWay.Load())
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before+10 })
+	t.Logf("%d requests were answered meanwhile", served)
+}
+
+// Whoever leaves is not worked for any more.
+func TestWhatNobodyWaitsForEnds(t *testing.T) {
+	server := startWatched(t, imagetest.Image("a", "one", 1))
+	for _, request := range []string{
+		"GET /v1/images?watch=true",
+		"POST " + images + "/one/verify?timeout=2m",
+	} {
+		raw, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:noctx // loopback
+		require.NoError(t, err)
+		_, err = io.WriteString(raw, request+" HTTP/1.1\r\nHost: query\r\nAuthorization: Bearer ann\r\nContent-Length: 0\r\n\r\n")
+		require.NoError(t, err)
+		eventually(t, func() bool { return server.underWay.Load() == 1 })
+		require.NoError(t, raw.Close())
+		eventually(t, func() bool { return server.underWay.Load() == 0 })
+	}
+}
+
+// One caller looks for 1,000 texts at a time; another one is served, and the first is told when to come again.
+func TestOneCallersTextsLeaveRoomForOthers(t *testing.T) {
+	catalog := catalogOf()
+	list := make([]any, 5_000)
+	for n := range list {
+		image := imagetest.Image("a", fmt.Sprintf("image-%d", n), n)
+		image.ResourceVersion = "1"
+		list[n] = image
+	}
+	must(catalog.Replace(list, "200"))
+	base := serverFor(t, catalog.Index, rights{"ann list  ": true, "bob list  ": true}.reviewer(false))
+	transport := &http.Transport{MaxIdleConnsPerHost: 1000}
+	defer transport.CloseIdleConnections()
+	ask := func(user, query string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/images?limit=1&"+query, nil)
+		must(err)
+		r.Header.Set("Authorization", "Bearer "+user)
+		response, err := transport.RoundTrip(r)
+		if !assert.NoError(t, err) {
+			return &http.Response{}
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		assert.NoError(t, response.Body.Close())
+		return response
+	}
+	var asking sync.WaitGroup
+	var found, refused atomic.Int64
+	for n := range 1000 {
+		asking.Go(func() {
+			switch response := ask("bob", fmt.Sprintf("q=text+%d", n)); response.StatusCode {
+			case http.StatusOK:
+				found.Add(1)
+			case http.StatusTooManyRequests:
+				refused.Add(1)
+				assert.NotEmpty(t, response.Header.Get("Retry-After"))
+			default:
+				assert.Fail(t, response.Status)
+			}
+		})
+	}
+	over := make(chan struct{})
+	go func() { asking.Wait(); close(over) }()
+	for done := false; !done; {
+		select {
+		case <-over:
+			done = true
+		default:
+		}
+		require.Equal(t, http.StatusOK, ask("ann", "").StatusCode)
+	}
+	assert.Positive(t, found.Load())
+	t.Logf("%d texts were looked for, %d refused", found.Load(), refused.Load())
+	assert.Equal(t, http.StatusOK, ask("bob", "q=another").StatusCode)
+}
