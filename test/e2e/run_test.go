@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -76,8 +77,13 @@ func TestTheEntrySaysWhatTheRegistryHas(t *testing.T) {
 	assert.Equal(t, "system:serviceaccount:"+demoNamespace+":pipeline", entry.Annotations["imagecatalog.dev/creator"])
 }
 
-// askQuery asks the query server by its Service, as the account that `make run` makes for reading.
-func askQuery(t *testing.T, query string) (names []string) {
+// queryClient asks the query server by its Service, as the account that `make run` makes for reading.
+type queryClient struct {
+	client      *http.Client
+	base, token string
+}
+
+func newQueryClient(t *testing.T) *queryClient {
 	t.Helper()
 	service, err := kube.CoreV1().Services("image-catalog").Get(t.Context(), "query", metav1.GetOptions{})
 	require.NoError(t, err)
@@ -87,18 +93,32 @@ func askQuery(t *testing.T, query string) (names []string) {
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(secret.Data["ca-cert.pem"]))
-
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+service.Spec.ClusterIP+"/v1/images?"+query, nil)
-	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+token.Status.Token)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "query.image-catalog.svc"}} // no proxy
-	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport}).Do(request)
-	require.NoError(t, err)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &queryClient{&http.Client{Transport: transport}, "https://" + service.Spec.ClusterIP, token.Status.Token}
+}
+
+// get gives the status and the body of an answer.
+func (c *queryClient) get(ctx context.Context, path string) (int, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, body, err
+}
+
+func askQuery(t *testing.T, query string) (names []string) {
+	t.Helper()
+	status, body, err := newQueryClient(t).get(t.Context(), "/v1/images?"+query)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
+	require.Equal(t, http.StatusOK, status, "%s", body)
 	var page struct {
 		Items []struct{ Name string }
 	}
