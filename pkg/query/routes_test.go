@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -336,46 +335,4 @@ func TestAnIncompleteCatalogIsNotShown(t *testing.T) {
 		response := request(t, http.MethodGet, base+path, nil)
 		assert.Equal(t, http.StatusOK, response.status, path)
 	}
-}
-
-func FuzzQuery(f *testing.F) {
-	catalog := catalogOf()
-	for n := range 30 {
-		catalog.store(imagetest.Image("a", fmt.Sprintf("image-%d", n), n, imagetest.Distro("autosd")))
-	}
-	token := token{Query: identify(url.Values{"distro": {"autosd"}}), Version: 120, Namespace: "a", Name: "image-0"}.String()
-	for _, raw := range []string{"", "limit=3", "distro=autosd&continue=" + token, "a=1&a=2", "%", ";", "phase=Available&limit=0", "tag=%00", "watch=true&resourceVersion=100", "q=a+b&sort=-size&fields=name", "labelSelector=a+in+(b)"} {
-		f.Add("/v1/images", raw, "text/plain;q=1")
-		f.Add("/v1/namespaces/a/images", raw, "")
-	}
-	f.Add("/v1/namespaces/a%2Fb/images/../x", "", ",;/=*")
-	f.Add("/v1/facets", "q=image", "")
-	f.Add("/v1/resolve", "target=qemu", "")
-	handler := handlerOf(f, catalog.Index)
-	f.Fuzz(func(t *testing.T, path, raw, accept string) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel() // so that a watch ends
-		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
-		r.URL = &url.URL{Path: path, RawQuery: raw}
-		r.Header.Set("Accept", accept)
-		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, r)
-		if recorder.Code >= http.StatusInternalServerError && recorder.Code != http.StatusServiceUnavailable {
-			t.Errorf("%d for %q?%q: %s", recorder.Code, path, raw, recorder.Body)
-		}
-		if strings.HasSuffix(recorder.Header().Get("Content-Type"), "/json") && !json.Valid(recorder.Body.Bytes()) {
-			t.Errorf("not JSON: %s", recorder.Body)
-		}
-	})
-}
-
-func FuzzToken(f *testing.F) {
-	f.Add(token{Query: 7, Version: 1, Namespace: "a", Name: "b"}.String())
-	f.Add("e30")
-	f.Fuzz(func(t *testing.T, text string) {
-		read, err := parseToken(text, 7)
-		if err == nil && read.String() != text {
-			t.Errorf("%q has another spelling", text)
-		}
-	})
 }
