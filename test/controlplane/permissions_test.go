@@ -141,11 +141,23 @@ type seen struct {
 	saying map[string]string   // why something is forbidden, by its path
 	all    []string            // namespace/name
 	total  int
+	// faceted is how many entries a namespace has, and resolved which of them a resolution looks at; watched is all that a
+	// watch begins with.
+	faceted  map[string]int
+	resolved map[string][]string
+	watched  []string
+}
+
+func newSeen() seen {
+	return seen{
+		lists: map[string][]string{}, gets: map[string]int{}, saying: map[string]string{}, all: []string{},
+		faceted: map[string]int{}, resolved: map[string][]string{}, watched: []string{},
+	}
 }
 
 // throughKubernetes is what a client of the API server sees with the token.
 func (w *world) throughKubernetes(ctx context.Context, u account) (s seen, err error) {
-	s = seen{lists: map[string][]string{}, gets: map[string]int{}, saying: map[string]string{}, all: []string{}}
+	s = newSeen()
 	clients, err := versioned.NewForConfig(&rest.Config{Host: config.Host, TLSClientConfig: rest.TLSClientConfig{CAData: config.CAData, CAFile: config.CAFile}, BearerToken: u.token, QPS: -1})
 	if err != nil {
 		return s, err
@@ -164,6 +176,16 @@ func (w *world) throughKubernetes(ctx context.Context, u account) (s seen, err e
 				s.lists[namespace] = append(s.lists[namespace], item.Name)
 				s.all = append(s.all, namespace+"/"+item.Name)
 			}
+			s.entail(namespace)
+		}
+		switch watch, err := entries.Watch(ctx, metav1.ListOptions{}); {
+		case err == nil:
+			watch.Stop()
+			for image := range slices.Index(w.namespaces, namespace) { // so many has newWorld made
+				s.watched = append(s.watched, fmt.Sprintf("%s/image-%d", namespace, image))
+			}
+		case !apierrors.IsForbidden(err):
+			return s, err
 		}
 		for n := range 4 {
 			name := fmt.Sprintf("image-%d", n)
@@ -181,14 +203,22 @@ func (w *world) throughKubernetes(ctx context.Context, u account) (s seen, err e
 		}
 	}
 	slices.Sort(s.all)
+	slices.Sort(s.watched)
 	s.total = len(s.all)
 	return s, nil
+}
+
+// entail is what facets and resolutions must show of a namespace that may be listed.
+func (s *seen) entail(namespace string) {
+	if names := slices.Sorted(slices.Values(s.lists[namespace])); len(names) > 0 {
+		s.faceted[namespace], s.resolved[namespace] = len(names), names
+	}
 }
 
 // throughQuery is what the query server shows with the token.
 func (w *world) throughQuery(t *testing.T, client *http.Client, u account) seen {
 	t.Helper()
-	s := seen{lists: map[string][]string{}, gets: map[string]int{}, saying: map[string]string{}, all: []string{}}
+	s := newSeen()
 	for _, namespace := range w.namespaces {
 		list := ask(t, client, u.token, "/v1/namespaces/"+namespace+"/images?limit=500")
 		s.lists[namespace] = nil
@@ -219,7 +249,32 @@ func (w *world) throughQuery(t *testing.T, client *http.Client, u account) seen 
 	}
 	slices.Sort(s.all)
 	s.total = all.Total - (len(all.Items) - len(s.all))
+	w.askFurther(t, client, u, &s)
 	return s
+}
+
+// askFurther looks at the same entries in the other ways that the query server has.
+func (w *world) askFurther(t *testing.T, client *http.Client, u account, s *seen) {
+	t.Helper()
+	for _, value := range ask(t, client, u.token, "/v1/facets").Facets["namespace"].Values {
+		if slices.Contains(w.namespaces, value.Value) {
+			s.faceted[value.Value] = value.Count
+		}
+	}
+	for _, namespace := range w.namespaces {
+		for _, passedOver := range ask(t, client, u.token, "/v1/resolve?namespace="+namespace).RunnersUp {
+			s.resolved[namespace] = append(s.resolved[namespace], passedOver.Name)
+		}
+		slices.Sort(s.resolved[namespace])
+	}
+	r := &replicas{client: client, token: u.token}
+	require.NoError(t, r.watch(t.Context(), installed.QueryAddress, "/v1/images?watch=true", func(e told) bool {
+		if item := e.item(); slices.Contains(w.namespaces, item.Namespace) {
+			s.watched = append(s.watched, item.Namespace+"/"+item.Name)
+		}
+		return e.Type != "BOOKMARK"
+	}))
+	slices.Sort(s.watched)
 }
 
 // Whatever the permissions are, the query server shows what the API server shows, and forbids what it forbids in its

@@ -36,6 +36,14 @@ type queried struct {
 	Total    int
 	Continue string
 	Detail   string // of a problem
+
+	Facets map[string]struct {
+		Values []struct {
+			Value string
+			Count int
+		}
+	}
+	RunnersUp []struct{ Namespace, Name string }
 }
 
 // startQuery has the query server running, and gives a client for it.
@@ -58,20 +66,25 @@ func ask(t *testing.T, client *http.Client, token, path string) queried {
 }
 
 func tryAsk(ctx context.Context, client *http.Client, token, path string) (answer queried, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+installed.QueryAddress+path, nil)
-	if err != nil {
-		return answer, err
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := client.Do(request)
+	response, err := open(ctx, client, installed.QueryAddress, token, path)
 	if err != nil {
 		return answer, err
 	}
 	defer response.Body.Close()
 	answer.status, answer.header = response.StatusCode, response.Header
 	return answer, json.NewDecoder(response.Body).Decode(&answer)
+}
+
+// open asks a replica; whoever does reads the answer and closes it.
+func open(ctx context.Context, client *http.Client, address, token, path string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	return client.Do(request)
 }
 
 // walk is a listing of several pages.
