@@ -98,7 +98,7 @@ func (w *watched) treat(ctx context.Context, how func(context.Context, net.Conn,
 	if err != nil {
 		return err
 	}
-	defer raw.Close()
+	defer func() { _ = raw.Close() }()
 	end := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	defer end()
 	how(ctx, raw, tls.Client(raw, &tls.Config{InsecureSkipVerify: true}))
@@ -168,7 +168,7 @@ func TestWhatNobodyWaitsForEnds(t *testing.T) {
 		"GET /v1/images?watch=true",
 		"POST " + images + "/one/verify?timeout=2m",
 	} {
-		raw, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:noctx // loopback
+		raw, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 		require.NoError(t, err)
 		_, err = io.WriteString(raw, request+" HTTP/1.1\r\nHost: query\r\nAuthorization: Bearer ann\r\nContent-Length: 0\r\n\r\n")
 		require.NoError(t, err)
