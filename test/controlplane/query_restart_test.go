@@ -64,10 +64,10 @@ func startClients(t *testing.T, r *replicas, namespace string, ask func(context.
 	return c
 }
 
-// more waits until so many requests more were answered.
-func (c *clients) more(t *testing.T, answers int64) {
+// more waits until 100 requests more were answered.
+func (c *clients) more(t *testing.T) {
 	t.Helper()
-	until := c.answered.Load() + answers
+	until := c.answered.Load() + 100
 	require.Eventually(t, func() bool { return c.answered.Load() >= until }, patience, pause)
 }
 
@@ -105,12 +105,12 @@ func TestAQueryServerIsKilledUnderLoad(t *testing.T) {
 	r := startReplicas(t, namespace, changing)
 	churning := newChurn(t, changing)
 	asking := startClients(t, r, namespace, askAnother)
-	asking.more(t, 100)
+	asking.more(t)
 	require.NoError(t, r.processes[0].Kill())
-	asking.more(t, 100)
+	asking.more(t)
 	require.NoError(t, r.processes[0].Start(t.Context()))
 	require.NoError(t, r.processes[0].AwaitReady(t.Context()))
-	asking.more(t, 100)
+	asking.more(t)
 	asking.stop(t)
 	assert.Positive(t, asking.passed.Load())
 	churning.stop(t)
@@ -200,13 +200,13 @@ func TestAQueryServerStopsUnderLoad(t *testing.T) {
 	go func() {
 		ended <- r.watch(t.Context(), r.addresses[0], "/v1/images?watch=true", func(told) bool { return true })
 	}()
-	asking.more(t, 100)
+	asking.more(t)
 	require.NoError(t, r.processes[0].Stop())
 	assert.NoError(t, <-ended, "a watch ends in good order")
-	asking.more(t, 100)
+	asking.more(t)
 	require.NoError(t, r.processes[0].Start(t.Context()))
 	require.NoError(t, r.processes[0].AwaitReady(t.Context()))
-	asking.more(t, 100)
+	asking.more(t)
 	asking.stop(t)
 	assert.Positive(t, asking.passed.Load())
 	churning.stop(t)
