@@ -17,9 +17,10 @@ import (
 // Entries are changed while the controller writes their first statuses, which it has to write again over the change: each
 // is published once for all that.
 func TestAnEntryThatIsChangedAtOnceIsPublishedOnce(t *testing.T) {
+	t.Parallel()
 	repository, namespace := everyTag(t), newNamespace(t)
 	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-	const publishers, count, changes = 8, 12, 3
+	const publishers, count, changes = 8, 6, 3
 	var all sync.WaitGroup
 	for publisher := range publishers {
 		all.Go(func() {
