@@ -15,6 +15,10 @@ const (
 	MaxReferrers = 64
 	// MaxHistory is how many digests of the past are kept.
 	MaxHistory = 16
+	// MaxAccessReadings is of how many replicas of the query server is kept what they have counted.
+	MaxAccessReadings = 32
+	// MaxReplica is the longest name that a replica of the query server has for itself, in characters.
+	MaxReplica = 64
 	// MaxPullSecrets is how many secrets an entry may name; of those of its service account as many are used.
 	MaxPullSecrets = 16
 	// MaxName is the longest digest, media type, artifact type, architecture, operating system or variant, in characters.

@@ -132,6 +132,17 @@ type CatalogImageStatus struct {
 	// +optional
 	OutageSince *metav1.Time `json:"outageSince,omitempty"`
 
+	// AccessCount is how often somebody was shown the entry by itself or had it chosen for them by the query server, as far as its replicas were read. It follows with the next check, or within a day.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	AccessCount int64 `json:"accessCount,omitempty"`
+
+	// AccessReadings is what of accessCount each replica of the query server that runs has counted, so that nothing is added twice.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	AccessReadings []AccessReading `json:"accessReadings,omitempty"`
+
 	// Damaged names the stored fields that could not be read; it is not stored itself.
 	Damaged []string `json:"-"`
 }
@@ -229,6 +240,17 @@ type CheckRequest struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Message string `json:"message,omitempty"`
+}
+
+// AccessReading is what a replica of the query server has counted since it started.
+type AccessReading struct {
+	// Replica is what it called itself when it started.
+	// +kubebuilder:validation:MaxLength=64
+	Replica string `json:"replica"`
+
+	// Count is how often it has shown the entry, as last read.
+	// +kubebuilder:validation:Minimum=0
+	Count int64 `json:"count"`
 }
 
 // Artifact is a file to download.

@@ -59,6 +59,7 @@ func (s *CatalogImageStatus) Damage(now time.Time) []string {
 		{"status.lastCheckedAt", s.LastCheckedAt != nil && s.LastCheckedAt.After(now.Add(clockSkew))},
 		{"status.sizeBytes", s.SizeBytes < 0},
 		{"status.layerCount", s.LayerCount < int64(len(s.Layers))},
+		{"status.accessCount", !s.accessesFit()},
 		{"status.conditions", slices.ContainsFunc(s.Conditions, func(c apis.Condition) bool { return !isKnown(c.Status) })},
 		{"status.history", slices.ContainsFunc(s.History, func(p DigestPeriod) bool { return !sha256Digest.MatchString(p.Digest) })},
 	} {
@@ -73,12 +74,17 @@ func isKnown(status corev1.ConditionStatus) bool {
 	return status == corev1.ConditionTrue || status == corev1.ConditionFalse || status == corev1.ConditionUnknown
 }
 
-// Distrust forgets everything that a check finds out, so that the next one does. Of the history what can be is kept.
+// Distrust forgets everything that a check finds out, so that the next one does. Of the history what can be is kept, and the
+// accesses if they can be.
 func (s *CatalogImageStatus) Distrust() {
 	history := slices.DeleteFunc(slices.Clone(s.History), func(p DigestPeriod) bool { return !sha256Digest.MatchString(p.Digest) })
-	*s = CatalogImageStatus{
+	trusted := CatalogImageStatus{
 		Status:  duckv1.Status{ObservedGeneration: s.ObservedGeneration},
 		History: history[:min(len(history), MaxHistory)],
 	}
+	if s.accessesFit() {
+		trusted.AccessCount, trusted.AccessReadings = s.AccessCount, s.AccessReadings
+	}
+	*s = trusted
 	conditions.Manage(s).InitializeConditions()
 }
