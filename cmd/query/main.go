@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 var (
 	address     = flag.String("address", ":8443", "where to listen for HTTPS")
 	certificate = flag.String("certificate", "/etc/certificate", "`directory` of the certificate to serve with: tls.crt and tls.key, or server-cert.pem and server-key.pem")
+	tally       = flag.String("tally-address", ":8081", "where the controller asks, by HTTP, how often entries were accessed")
 	anonymous   = flag.Bool("anonymous-read", false, "take whoever sends no token for system:anonymous, and let RBAC decide what that one may see")
 )
 
@@ -72,6 +74,11 @@ func serve(ctx context.Context, meter metric.Meter) error {
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", *address, err)
 	}
+	tallied, err := new(net.ListenConfig).Listen(ctx, "tcp", *tally)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listening on %s: %w", *tally, err), listener.Close())
+	}
 	logger.Infow("Serving the catalog", "address", listener.Addr().String())
-	return query.Run(ctx, query.Source(catalogclient.Get(ctx)), reviewer, query.ClientsOf(injection.GetConfig(ctx)), listener, meter)
+	return query.Run(ctx, query.Source(catalogclient.Get(ctx)), reviewer, query.ClientsOf(injection.GetConfig(ctx)),
+		query.Listeners{Catalog: listener, Tally: tallied}, meter)
 }

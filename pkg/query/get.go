@@ -24,6 +24,7 @@ func get(catalog *index.Index) personal {
 			return newProblem(http.StatusNotFound, fmt.Sprintf(
 				"The namespace %s has no entry %s. GET /v1/namespaces/{namespace}/images lists those it has.", quote(namespace), quote(name)))
 		}
+		countAccess(r, e)
 		write(w, http.StatusOK, mediaJSON, e.JSON())
 		return nil
 	}

@@ -47,6 +47,7 @@ func resolve(catalog *index.Index) personal {
 		if err := json.Unmarshal(chosen.Item, &item); err != nil {
 			return fmt.Errorf("reading the entry that was chosen: %w", err)
 		}
+		countAccess(r, chosen)
 		answer := resolution{PinnedRef: item.PinnedRef, Image: chosen.Item, RunnersUp: lost}
 		write(w, http.StatusOK, mediaJSON, append(index.Encode(answer), '\n'))
 		return nil

@@ -33,19 +33,24 @@ const (
 	finishTime = 20 * time.Second
 )
 
-// Run serves on the listener what the API server gives of the catalog, to those whom the reviewer lets see it, until the
-// context ends or serving fails. It is sent tokens: the listener must be one of TLS. Run closes the listener and returns nil after an orderly stop.
-func Run(ctx context.Context, from cache.ListerWatcher, reviewer *access.Reviewer, clients Clients, listener net.Listener, meter metric.Meter) error {
+// Run serves what the API server gives of the catalog, to those whom the reviewer lets see it, until the context ends or
+// serving fails. Run closes the listeners and returns nil after an orderly stop.
+func Run(ctx context.Context, from cache.ListerWatcher, reviewer *access.Reviewer, clients Clients, on Listeners, meter metric.Meter) error {
 	catalog := index.New()
 	server, err := NewServer(catalog, reviewer, clients, meter)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, on.Catalog.Close(), on.Tally.Close())
 	}
-	// A server that is stopping still answers: it follows the catalog until it has ended.
+	tally := newTally(catalog)
+	// A server that is stopping still answers: it follows the catalog, and tells who was shown what, until it has ended.
 	following, ended := context.WithCancel(context.WithoutCancel(ctx))
-	var group errgroup.Group
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { catalog.Run(following, from); return nil })
-	group.Go(func() error { defer ended(); return server.Serve(ctx, listener) })
+	group.Go(func() error { return ignoreClosed(tally.Serve(on.Tally)) })
+	group.Go(func() error {
+		defer ended()
+		return errors.Join(server.Serve(ctx, on.Catalog), tally.Close())
+	})
 	return group.Wait()
 }
 

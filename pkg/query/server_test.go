@@ -20,6 +20,7 @@ import (
 	cachetesting "k8s.io/client-go/tools/cache/testing"
 
 	"imagecatalog.dev/catalog/pkg/query/imagetest"
+	"imagecatalog.dev/catalog/pkg/tally"
 )
 
 func listen(t *testing.T) (net.Listener, string) {
@@ -139,8 +140,9 @@ func TestServeReturnsWhatWentWrong(t *testing.T) {
 func TestRunServesWhatTheAPIServerTells(t *testing.T) {
 	source := cachetesting.NewFakeControllerSource()
 	t.Cleanup(source.Shutdown)
-	source.Add(imagetest.Image("a", "one", 1))
+	source.Add(imagetest.Image("a", "one", 1, imagetest.UID("1")))
 	listener, base := listen(t)
+	tallied, _ := listen(t)
 	ended := make(chan error, 1)
 	ctx, stop := context.WithCancel(t.Context())
 	go func() {
@@ -148,7 +150,7 @@ func TestRunServesWhatTheAPIServerTells(t *testing.T) {
 			ListWithContextFunc:  func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) { return source.List(o) },
 			WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (apiwatch.Interface, error) { return source.Watch(o) },
 		}}
-		ended <- Run(ctx, from, everybody(), nil, listener, noop.Meter{})
+		ended <- Run(ctx, from, everybody(), nil, Listeners{listener, tallied}, noop.Meter{})
 	}()
 	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusOK })
 	assert.Equal(t, http.StatusOK, status(t, base+"/v1/namespaces/a/images/one"))
@@ -157,7 +159,11 @@ func TestRunServesWhatTheAPIServerTells(t *testing.T) {
 	eventually(t, func() bool { return status(t, base+"/readyz") == http.StatusServiceUnavailable })
 	source.Add(imagetest.Image("a", "two", 2))
 	eventually(t, func() bool { return status(t, base+"/v1/namespaces/a/images/two") == http.StatusOK })
+	read, err := tally.NewReader().Read(t.Context(), tallied.Addr().String())
+	require.NoError(t, err)
+	assert.Equal(t, int64(1), read.Counts["1"])
 	assert.NoError(t, <-ended)
+	assert.False(t, accepts(t, tallied.Addr().String()))
 }
 
 // listFirst is a source that does not stream what there is at the beginning of a watch.

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/apis"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -36,6 +37,9 @@ func Image(namespace, name string, minutes int, options ...Option) *v1alpha1.Cat
 	}
 	return image
 }
+
+// UID tells an entry from another of the same name.
+func UID(uid types.UID) Option { return func(i *v1alpha1.CatalogImage) { i.UID = uid } }
 
 // Architecture declares the architecture.
 func Architecture(name v1alpha1.Facet) Option {

@@ -1,18 +1,22 @@
 package index
 
 import (
+	"bytes"
 	"cmp"
 	"hash/fnv"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unique"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
 
-// Entry is what the index keeps of a CatalogImage. It never changes: a changed image becomes a new entry.
+// Entry is what the index keeps of a CatalogImage. It never changes, but for the count of its accesses: a changed image
+// becomes a new entry, which goes on with that.
 type Entry struct {
 	Namespace, Name string
 	// Published and Checked are Unix seconds; Checked is 0 before the first check.
@@ -23,16 +27,19 @@ type Entry struct {
 	Digest             string // as last seen in the registry, or ""
 	// Item is the JSON object of a listing, see [Item].
 	Item []byte
-	// Hash stands for all that Item says but when the entry was last checked. It is the same in every replica.
+	// Hash stands for all that Item says but when the entry was last checked and how often it was accessed. It is the same
+	// in every replica.
 	Hash uint64
 
-	version uint64
-	id      uint32 // its place in the sets; kept by what replaces it
-	facets  []unique.Handle[Facet]
-	labels  []unique.Handle[label]
-	text    string // what a text is searched in, in lower case, one field a line
-	detail  []byte // what the object of a single entry has besides: `,"layers":...}`
-	usable  bool   // may be the latest of its series
+	uid      types.UID
+	accesses *atomic.Int64 // here, since the entry was first seen
+	version  uint64
+	id       uint32 // its place in the sets; kept by what replaces it
+	facets   []unique.Handle[Facet]
+	labels   []unique.Handle[label]
+	text     string // what a text is searched in, in lower case, one field a line
+	detail   []byte // what the object of a single entry has besides: `,"layers":...}`
+	usable   bool   // may be the latest of its series
 }
 
 func newEntry(image *v1alpha1.CatalogImage) (*Entry, error) {
@@ -53,6 +60,8 @@ func newEntry(image *v1alpha1.CatalogImage) (*Entry, error) {
 		Digest:    item.Digest,
 		Item:      encoded,
 		Hash:      hashOf(encoded, item.LastCheckedAt),
+		uid:       image.UID,
+		accesses:  &atomic.Int64{},
 		version:   version,
 		facets:    facetsOf(item),
 		labels:    labelsOf(image.Labels),
@@ -89,13 +98,14 @@ func (e *Entry) size() int {
 	return fixed + len(e.Item) + len(e.detail) + len(e.text)
 }
 
-// hashOf leaves out when the entry was last checked, which is the last field if it is there.
+// hashOf leaves out the fields from accessCount on, but for that the entry was checked at all. No text holds a quote that
+// is not escaped, so the last such key is the field.
 func hashOf(item []byte, lastCheckedAt string) uint64 {
 	hash := fnv.New64a()
+	_, _ = hash.Write(item[:bytes.LastIndex(item, []byte(`,"accessCount":`))]) // a hash takes all it is given
 	if lastCheckedAt != "" {
-		item = item[:len(item)-len(lastCheckedAt)]
+		_, _ = hash.Write([]byte{1})
 	}
-	_, _ = hash.Write(item) // a hash takes all it is given
 	return hash.Sum64()
 }
 

@@ -123,6 +123,9 @@ func (i *Index) replace(in *edit, before, after *Entry) {
 		after.id = i.ids.take()
 	default:
 		after.id = before.id
+		if after.uid == before.uid {
+			after.accesses = before.accesses
+		}
 	}
 	in.replace(before, after)
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	cachetesting "k8s.io/client-go/tools/cache/testing"
 
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/query/imagetest"
 )
 
@@ -67,7 +68,7 @@ func TestASnapshotDoesNotChange(t *testing.T) {
 	assert.Equal(t, []string{"new", "older"}, c.everything())
 }
 
-func TestTheHashStandsForAllButTheTimeOfTheCheck(t *testing.T) {
+func TestTheHashStandsForAllButTheTimeOfTheCheckAndTheAccesses(t *testing.T) {
 	hash := func(options ...imagetest.Option) uint64 {
 		i := imagetest.Image("a", "one", 1, options...)
 		i.ResourceVersion = "1"
@@ -77,6 +78,11 @@ func TestTheHashStandsForAllButTheTimeOfTheCheck(t *testing.T) {
 	}
 	assert.Equal(t, hash(imagetest.Checked(1)), hash(imagetest.Checked(2)))
 	assert.NotEqual(t, hash(imagetest.Checked(1)), hash(imagetest.Checked(1), imagetest.Channel("prod")))
+	accessed := func(i *v1alpha1.CatalogImage) { i.Status.AccessCount = 1234 }
+	assert.Equal(t, hash(), hash(accessed))
+	assert.Equal(t, hash(imagetest.Checked(1)), hash(imagetest.Checked(2), accessed))
+	forged := func(i *v1alpha1.CatalogImage) { i.Spec.DisplayName = `","accessCount":` }
+	assert.NotEqual(t, hash(forged), hash(forged, imagetest.Channel("prod")))
 	assert.NotEqual(t, hash(), hash(imagetest.Checked(1)), "that it was checked at all is news")
 }
 

@@ -44,9 +44,13 @@ type Item struct {
 	ExportFormat  string `json:"exportFormat,omitempty"`
 	KernelVersion string `json:"kernelVersion,omitempty"`
 
-	SizeBytes     int64  `json:"sizeBytes"`
-	CreatedAt     string `json:"createdAt,omitempty"` // when the image was built
-	PublishedAt   string `json:"publishedAt"`         // when the entry was first made, here or where it was restored from
+	SizeBytes   int64  `json:"sizeBytes"`
+	CreatedAt   string `json:"createdAt,omitempty"` // when the image was built
+	PublishedAt string `json:"publishedAt"`         // when the entry was first made, here or where it was restored from
+
+	// What follows is no news; see hashOf.
+
+	AccessCount   int64  `json:"accessCount"` // how often it was asked for by name, or chosen
 	LastCheckedAt string `json:"lastCheckedAt,omitempty"`
 }
 
@@ -111,6 +115,7 @@ func newItem(image *v1alpha1.CatalogImage) *Item {
 		SizeBytes:     status.SizeBytes,
 		CreatedAt:     timeOf(status.CreatedAt),
 		PublishedAt:   timeOf(&metav1.Time{Time: image.PublishedAt()}),
+		AccessCount:   status.AccessCount,
 		LastCheckedAt: timeOf(status.LastCheckedAt),
 	}
 	item.Series = cmp.Or(string(spec.Series), repositoryOf(spec.Image))

@@ -19,7 +19,7 @@ func TestItemOfANewEntry(t *testing.T) {
 		"image": "quay.io/acme/autosd:1", "series": "quay.io/acme/autosd",
 		"phase": "Pending", "lifecycle": "Active",
 		"architectures": [], "platforms": [], "targets": [], "tags": [],
-		"sizeBytes": 0, "publishedAt": "2026-03-01T12:00:00Z"
+		"sizeBytes": 0, "publishedAt": "2026-03-01T12:00:00Z", "accessCount": 0
 	}`, string(Encode(newItem(imagetest.Image("team-a", "autosd", 0)))))
 }
 
@@ -35,6 +35,7 @@ func TestItemOfACheckedEntry(t *testing.T) {
 	checkedImage.Status.Image, checkedImage.Status.Digest = "quay.io/acme/autosd:1", imagetest.Digest
 	checkedImage.Status.MediaType = "application/vnd.oci.image.index.v1+json"
 	checkedImage.Status.SizeBytes = 4096
+	checkedImage.Status.AccessCount = 7
 	checkedImage.Status.CreatedAt, checkedImage.Status.LastCheckedAt = &created, &checked
 
 	assert.JSONEq(t, `{
@@ -45,7 +46,7 @@ func TestItemOfACheckedEntry(t *testing.T) {
 		"architectures": ["amd64", "arm64"], "platforms": ["linux/arm64/v8", "linux/amd64"],
 		"distro": "autosd", "targets": ["raspberry-pi", "qemu"], "channel": "stage", "series": "autosd-minimal",
 		"tags": ["nightly"], "bootc": true, "sizeBytes": 4096,
-		"createdAt": "2026-03-01T11:00:00Z", "publishedAt": "2026-03-01T12:00:00Z", "lastCheckedAt": "2026-03-01T13:00:00Z"
+		"createdAt": "2026-03-01T11:00:00Z", "publishedAt": "2026-03-01T12:00:00Z", "accessCount": 7, "lastCheckedAt": "2026-03-01T13:00:00Z"
 	}`, string(Encode(newItem(checkedImage))))
 }
 
