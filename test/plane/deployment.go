@@ -16,6 +16,7 @@ type deployed struct {
 	args        []string
 	env         []string
 	certificate []corev1.KeyToPath // what it has mounted of a Secret
+	template    corev1.PodTemplateSpec
 }
 
 // readDeployment reads a Deployment for a pod of that name.
@@ -31,7 +32,7 @@ func readDeployment(root, component, pod string) (deployed, error) {
 	}
 	spec := deployment.Spec.Template.Spec
 	container := spec.Containers[0]
-	d := deployed{account: spec.ServiceAccountName, args: container.Args}
+	d := deployed{account: spec.ServiceAccountName, args: container.Args, template: deployment.Spec.Template}
 	for _, volume := range spec.Volumes {
 		if volume.Secret != nil {
 			d.certificate = volume.Secret.Items

@@ -35,13 +35,20 @@ func (p *Plane) newQuery(name string, env ...string) (*Process, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	tally, err := freePort()
+	if err != nil {
+		return nil, "", err
+	}
 	query, err := p.newProcess("query", name, env...)
 	if err != nil {
 		return nil, "", err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	query.args = append(query.args, "--address="+address, "--certificate="+p.QueryCertificates) // the last one counts
-	query.mount = p.mountQueryCertificate
+	query.args = append(query.args, "--address="+address, "--certificate="+p.QueryCertificates,
+		fmt.Sprintf("--tally-address=127.0.0.1:%d", tally)) // the last one counts
+	query.mount = func(ctx context.Context) error {
+		return errors.Join(p.mountQueryCertificate(ctx), p.show(ctx, query, map[string]int{"tally": tally})) // the controller looks for the pod
+	}
 	query.ready = func(ctx context.Context) error { return probe(ctx, "https://"+address+"/readyz") }
 	return query, address, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/reconciler"
@@ -65,6 +66,7 @@ type Reconciler struct {
 	claims    Claims
 	labels    Labels
 	journal   *journal
+	accesses  *accesses
 	metrics   *metrics
 	now       func() time.Time
 	// due is when a regular check is, after one at a time.
@@ -87,6 +89,7 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, entry *v1alpha1.CatalogI
 	before := entry.DeepCopy()
 	event := cmp.Or[reconciler.Event](labelled, r.reconcile(ctx, entry))
 	entry.Status.Phase = entry.Status.DerivePhase()
+	r.accesses.fold(entry, !equality.Semantic.DeepEqual(before.Status, entry.Status))
 	if !repaired { // else nobody knows what was before
 		r.journal.compare(before, entry)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"go.opentelemetry.io/otel/metric"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
@@ -39,6 +40,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		metrics, err := newMetrics(meter)
 		notes := &announcing{journal: &journal{}, metrics: metrics, events: kube.CoreV1(), now: time.Now}
 		ctx = context.WithValue(ctx, catalogclient.Key{}, statusClient{catalogclient.Get(ctx), notes.tell, stored.note})
+		counted := newAccesses(kube.CoreV1().Pods(system.Namespace()), entries.GetStore())
 		reconciler := &Reconciler{
 			registry: client,
 			keychains: &credentials{
@@ -50,24 +52,22 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 				namespace: system.Namespace(),
 				departed:  gone,
 			},
-			labels:  labelPatches{catalog},
-			journal: notes.journal,
-			metrics: metrics,
-			now:     time.Now,
-			due:     slotAfter,
-			allowed: func(repository name.Repository) bool { return client.Settings().Allows(repository) == nil },
+			labels:   labelPatches{catalog},
+			journal:  notes.journal,
+			accesses: counted,
+			metrics:  metrics,
+			now:      time.Now,
+			due:      slotAfter,
+			allowed:  func(repository name.Repository) bool { return client.Settings().Allows(repository) == nil },
 		}
 		var claims claimEvents
 		impl := catalogimagereconciler.NewImpl(ctx, reconciler, func(impl *controller.Impl) controller.Options {
 			claims = claimEvents{impl, entries.GetIndexer(), gone}
-			parts := &shares{apply: client.Share}
-			return controller.Options{DemoteFunc: parts.demoted, PromoteFunc: func(bucket pkgreconciler.Bucket) {
-				parts.promoted(bucket)
-				claims.all(leases.GetIndexer())
-			}}
+			return leading(&shares{apply: client.Share}, counted, func() { claims.all(leases.GetIndexer()) })
 		})
 		impl.Concurrency = concurrency
 		notes.generated = impl.Reconciler.(generated)
+		counted.enqueue = impl.EnqueueKey
 		impl.Reconciler = &turnstile{
 			generated: &upToDate{notes, stored},
 			entries:   entries.GetIndexer(), turn: client.Turn, untilDue: reconciler.untilDue,
@@ -88,7 +88,23 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		}
 		follow(ctx, settings, configure(ctx, client, func(touched func(any) bool) { impl.FilteredGlobalResync(touched, entries) }))
 		start(ctx, leases, secrets, accounts)
+		go wait.UntilWithContext(ctx, counted.poll, readInterval)
 		return impl
+	}
+}
+
+// leading has those know who need to which buckets are this replica's.
+func leading(parts *shares, counted *accesses, judge func()) controller.Options {
+	return controller.Options{
+		DemoteFunc: func(bucket pkgreconciler.Bucket) {
+			parts.demoted(bucket)
+			counted.demoted(bucket)
+		},
+		PromoteFunc: func(bucket pkgreconciler.Bucket) {
+			parts.promoted(bucket)
+			counted.promoted(bucket)
+			judge()
+		},
 	}
 }
 

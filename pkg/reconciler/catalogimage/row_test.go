@@ -361,7 +361,7 @@ func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Rec
 	inner := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), statusClient{client, notes.tell, func(*v1alpha1.CatalogImage) {}},
 		listers.NewCatalogImageLister(objects.IndexerForObjectType(&v1alpha1.CatalogImage{})), recorder,
 		&Reconciler{
-			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes.journal, metrics: counted,
+			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes.journal, accesses: &accesses{}, metrics: counted,
 			now:     func() time.Time { return now },
 			due:     func(i *v1alpha1.CatalogImage, checked time.Time) time.Time { return checked.Add(i.Spec.Interval()) },
 			allowed: func(name.Repository) bool { return !r.blocked },
