@@ -69,7 +69,7 @@ func startWatched(t *testing.T, images ...*v1alpha1.CatalogImage) *watched {
 	}
 	server, err := NewServer(indexOf(images...), rights{"ann list  ": true, "ann watch  ": true}.reviewer(false), store.clients, noop.Meter{})
 	require.NoError(t, err)
-	server.http.ReadHeaderTimeout, server.http.ReadTimeout, server.http.WriteTimeout = 3*time.Second, 4*time.Second, 4*time.Second
+	server.http.ReadHeaderTimeout, server.http.ReadTimeout, server.http.WriteTimeout = 5*time.Second, 10*time.Second, 10*time.Second
 	w := &watched{Server: httptest.NewUnstartedServer(nil)}
 	answers := server.http.Handler
 	server.http.Handler = http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {

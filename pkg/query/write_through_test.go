@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,10 +27,13 @@ import (
 // stored is an API server's store to which everybody may write, and which says who did.
 type stored struct {
 	*fake.Clientset
+	mutex  sync.Mutex
 	tokens []string
 }
 
 func (s *stored) clients(token string) (catalogclient.CatalogImagesGetter, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	s.tokens = append(s.tokens, token)
 	return s.ImagecatalogV1alpha1(), nil
 }
