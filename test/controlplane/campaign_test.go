@@ -61,7 +61,7 @@ func TestAnOutageHidesNothing(t *testing.T) {
 func TestAThrottlingRegistryIsAskedNoMoreOftenThanItAllows(t *testing.T) {
 	t.Parallel()
 	const pause = 10 * time.Second
-	count, lasts := campaign(2*pause, 10*time.Minute)
+	count, lasts := campaign(4*pause, 10*time.Minute) // longer than the controller itself waits after no answer
 	throttling := newTroubled(t)
 	published, _ := throttling.publish(t, count, v1alpha1.MinCheckInterval)
 	published.forbid(unavailable)
