@@ -55,6 +55,12 @@ func TestWhatIsRefusedDuringARemovalLacksNothing(t *testing.T) {
 	assert.Equal(t, []string{"forbidden: image-catalog:webhook: list /after: secrets is forbidden (1 times)"}, lines)
 }
 
+func TestWhatAStartingAPIServerRefusesLacksNothing(t *testing.T) {
+	lines, err := judge("-forbidden", "-since", since, "testdata/starting.log")
+	assert.EqualError(t, err, "1 findings in 2 requests under 5 permissions")
+	assert.Equal(t, []string{`forbidden: image-catalog:webhook: list /after: secrets is forbidden: RBAC: clusterrole.rbac.authorization.k8s.io "other" not found (1 times)`}, lines)
+}
+
 func TestNothingFoundIsSaid(t *testing.T) {
 	lines, err := judge("-forbidden", "-since", since, "testdata/allowed.log")
 	require.NoError(t, err, "a namespace that is being deleted is no lack of permissions")

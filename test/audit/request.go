@@ -112,11 +112,12 @@ func (t *tally) follow(e event) {
 	}
 }
 
-// add counts a request. One that was refused while a role was gone lacked a permission that the manifests give.
+// add counts a request. One that was refused while a role was gone, or before the API server knew any, lacked a
+// permission that the manifests give.
 func (t *tally) add(account string, e event) {
 	t.requests++
 	if lacksPermission(e) {
-		if len(t.gone) > 0 {
+		if len(t.gone) > 0 || knowsNoRoles(e) {
 			return
 		}
 		t.refused[fmt.Sprintf("forbidden: %s: %s %s: %s", account, e.Verb, e.RequestURI, reason(e))]++
@@ -139,6 +140,12 @@ const decision = "authorization.k8s.io/decision"
 func lacksPermission(e event) bool {
 	return e.Annotations[decision] == "forbid" ||
 		e.Response.Code == http.StatusForbidden && strings.Contains(e.Response.Message, "blockOwnerDeletion")
+}
+
+// knowsNoRoles tells a refusal by an API server that has just started from others: it has not read yet what every API
+// server has, a role for whoever is authenticated.
+func knowsNoRoles(e event) bool {
+	return strings.Contains(e.Response.Message, `clusterrole.rbac.authorization.k8s.io "system:discovery" not found`)
 }
 
 func reason(e event) string {
