@@ -49,7 +49,7 @@ func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot 
 	next := ""
 	if page.More {
 		last := page.Entries[len(page.Entries)-1]
-		next = token{Query: p.identity, Version: snapshot.Version, Namespace: last.Namespace, Name: last.Name}.String()
+		next = token{Query: p.identity, Version: snapshot.Version, Key: p.Order.Key(last), Namespace: last.Namespace, Name: last.Name}.String()
 		w.Header().Set("Link", linkToNext(r.URL, next))
 	}
 	if media == mediaText {

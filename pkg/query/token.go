@@ -23,6 +23,7 @@ const maxToken = 1024
 type token struct {
 	Query     uint64 `json:"q"` // the identity of the query: a place in one listing means nothing in another
 	Version   uint64 `json:"v"`
+	Key       int64  `json:"k"` // what the order compares before names, of the last entry shown
 	Namespace string `json:"s"`
 	Name      string `json:"n"`
 }
@@ -79,10 +80,6 @@ func (p *parameters) at(ctx context.Context, v *view) (*index.Snapshot, error) {
 	case err != nil:
 		return nil, err
 	}
-	p.After = snapshot.Get(p.proceed.Namespace, p.proceed.Name)
-	if p.After == nil {
-		return nil, badParameter("continue", allowedContinue,
-			"The parameter continue names an entry that was not there; allowed is "+allowedContinue+".")
-	}
+	p.After = p.Order.Place(p.proceed.Key, p.proceed.Namespace, p.proceed.Name)
 	return snapshot, nil
 }

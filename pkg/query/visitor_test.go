@@ -129,6 +129,17 @@ func TestPagesAreJudgedOneByOne(t *testing.T) {
 	}
 }
 
+// A token that names what the caller may not see does not tell whether it is there.
+func TestATokenTellsNothingOfWhatIsHidden(t *testing.T) {
+	base := serverFor(t, indexOf(imagetest.Image("a", "one", 1), imagetest.Image("hidden", "two", 2)), rights{"ann list a ": true}.reviewer(false))
+	ask := func(name string) answer {
+		made := token{Query: identify(nil), Version: 100, Key: imagetest.Epoch.Unix() + 120, Namespace: "hidden", Name: name}
+		return as(t, "ann", base+"/v1/images?continue="+made.String())
+	}
+	assert.Equal(t, http.StatusOK, ask("two").status)
+	assert.Equal(t, ask("two").body, ask("three").body)
+}
+
 func TestGetNeedsTheRightToGetThatName(t *testing.T) {
 	base := serverFor(t, indexOf(imagetest.Image("a", "one", 1), imagetest.Image("a", "two", 2)), rights{
 		"ann get a ": true, "bob get a one": true, "bob get a gone": true, "eve list  ": true,

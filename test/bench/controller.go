@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"os"
 	"strconv"
 	"time"
 
@@ -56,9 +55,9 @@ func (c *controllerBench) measure(ctx context.Context) ([]figure, error) {
 }
 
 func (c *controllerBench) onPlane(ctx context.Context) (_ []figure, err error) {
-	kubeconfig := os.Getenv(controlPlaneVariable)
-	if kubeconfig == "" {
-		return nil, fmt.Errorf("missing in the environment: %s; make bench sets it", controlPlaneVariable)
+	kubeconfig, err := controlPlaneKubeconfig()
+	if err != nil {
+		return nil, err
 	}
 	if c.registry, err = start(ctx, "-images", strconv.Itoa(c.entries)); err != nil {
 		return nil, err

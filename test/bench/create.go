@@ -24,6 +24,13 @@ import (
 // controlPlaneVariable names the kubeconfig of a control plane without nodes.
 const controlPlaneVariable = "CONTROL_PLANE_KUBECONFIG"
 
+func controlPlaneKubeconfig() (string, error) {
+	if kubeconfig := os.Getenv(controlPlaneVariable); kubeconfig != "" {
+		return kubeconfig, nil
+	}
+	return "", fmt.Errorf("missing in the environment: %s; make bench sets it", controlPlaneVariable)
+}
+
 // createEntries measures creating entries, each of another image, through the API server with the webhook, against the
 // same without webhook configurations: what remains is the price of admission. A third way to create them, with webhooks
 // that do nothing, tells what of this price is the API server's for asking. Nobody reconciles.
@@ -65,9 +72,9 @@ func (c *createEntries) measure(ctx context.Context) ([]figure, error) {
 // onPlane runs one replica of the webhook: with several, connections would pass through a balancer, which costs what no
 // cluster pays.
 func (c *createEntries) onPlane(ctx context.Context) (_ []figure, err error) {
-	kubeconfig := os.Getenv(controlPlaneVariable)
-	if kubeconfig == "" {
-		return nil, fmt.Errorf("missing in the environment: %s; make bench sets it", controlPlaneVariable)
+	kubeconfig, err := controlPlaneKubeconfig()
+	if err != nil {
+		return nil, err
 	}
 	if c.Plane, err = plane.Start(ctx, kubeconfig, 1); err != nil {
 		return nil, err

@@ -66,9 +66,9 @@ func (q *queryBench) measure(ctx context.Context) (_ []figure, err error) {
 }
 
 func (q *queryBench) onPlane(ctx context.Context) (figures []figure, err error) {
-	kubeconfig := os.Getenv(controlPlaneVariable)
-	if kubeconfig == "" {
-		return nil, fmt.Errorf("missing in the environment: %s; make bench sets it", controlPlaneVariable)
+	kubeconfig, err := controlPlaneKubeconfig()
+	if err != nil {
+		return nil, err
 	}
 	if q.Plane, err = plane.Start(ctx, kubeconfig, 1); err != nil {
 		return nil, err

@@ -39,6 +39,24 @@ func (o Order) compare(a, b *Entry) int {
 	return comparePaths(a, b)
 }
 
+// Key is what the order compares of an entry before names: 0 where that is nothing.
+func (o Order) Key(e *Entry) int64 {
+	switch o {
+	case ByPublished:
+		return e.Published
+	case BySize:
+		return e.SizeBytes
+	case ByChecked:
+		return e.Checked
+	}
+	return 0
+}
+
+// Place is where an entry with that key and name is, or would be. Whether there is one cannot be told from it.
+func (o Order) Place(key int64, namespace, name string) *Entry {
+	return &Entry{Namespace: namespace, Name: name, Published: key, SizeBytes: key, Checked: key}
+}
+
 func (o Order) before(a, b *Entry) bool { return o.compare(a, b) < 0 }
 
 func comparePaths(a, b *Entry) int {

@@ -19,7 +19,7 @@ type Query struct {
 
 	Order      Order
 	Descending bool
-	After      *Entry // one of the same snapshot; nil: from the beginning
+	After      *Entry // a place in the order, where no entry need be; nil: from the beginning
 	Limit      int
 }
 
@@ -138,7 +138,7 @@ func (s *Snapshot) walk(q *Query, m matching) []*Entry {
 // each gives all entries after a place in the order of a query.
 func (s *Snapshot) each(q *Query, yield func(*Entry) bool) {
 	tree := s.trees[q.Order]
-	after := func(e *Entry) bool { return e == q.After || yield(e) }
+	after := func(e *Entry) bool { return q.Order.compare(e, q.After) == 0 || yield(e) }
 	switch {
 	case q.After == nil && q.Descending:
 		tree.Reverse(yield)
