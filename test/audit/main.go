@@ -1,12 +1,11 @@
 // Command audit holds the catalog's permissions against what it does. From the manifests it reads which requests its
 // service accounts may make, from API servers' audit logs which ones they made, and it fails with
 //
-//   - every request that was refused for want of a permission: something is missing, unless it is being removed, and
+//   - every request that was refused for want of a permission that the manifests do not give: something is missing, and
 //   - every permission that no log shows in use: something is too much. A permission is one verb on one resource, or on
 //     one object where the role names objects; so a role cannot hide behind a neighbour that is used.
 //
-// The logs are those of `test/cluster`, whose API servers record the metadata of what these accounts ask for, and of what
-// becomes of roles.
+// The logs are those of `test/cluster`, whose API servers record the metadata of what these accounts ask for.
 //
 //	go run ./test/audit -since 2026-11-22T10:00:00Z LOG...    after all tests: both
 //	go run ./test/audit -forbidden LOG...                     after some tests: refused requests only
@@ -58,7 +57,7 @@ func audit(args []string, out io.Writer) error {
 	}
 	findings := made.refusals()
 	if !*forbiddenOnly {
-		findings = append(findings, made.unused(grants)...)
+		findings = append(findings, made.unused()...)
 	}
 	return report(out, findings, made.requests, len(grants))
 }

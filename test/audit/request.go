@@ -41,11 +41,10 @@ type event struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// tally is what was asked, and what was refused, in all logs. They are read in the order of time.
+// tally is what was asked, and what was refused, in all logs.
 type tally struct {
+	grants   []grant
 	accounts map[string]bool // whose requests count
-	roles    map[string]bool // that give them their permissions, by key
-	gone     map[string]bool // those of roles that are deleted: the installation is being removed
 
 	requests int
 	granted  map[request]int
@@ -53,13 +52,9 @@ type tally struct {
 }
 
 func newTally(grants []grant) *tally {
-	t := &tally{
-		accounts: map[string]bool{}, roles: map[string]bool{}, gone: map[string]bool{},
-		granted: map[request]int{}, refused: map[string]int{},
-	}
+	t := &tally{grants: grants, accounts: map[string]bool{}, granted: map[request]int{}, refused: map[string]int{}}
 	for _, g := range grants {
-		kind, name, _ := strings.Cut(g.role, " ")
-		t.accounts[g.account], t.roles[key(kind, g.namespace, name)] = true, true
+		t.accounts[g.account] = true
 	}
 	return t
 }
@@ -87,65 +82,44 @@ func (t *tally) read(path string, since time.Time) error {
 		if e.Received.Before(since) {
 			continue
 		}
-		t.follow(e)
 		if account, ok := strings.CutPrefix(e.User.Username, "system:serviceaccount:"); ok && t.accounts[account] {
 			t.add(account, e)
 		}
 	}
 }
 
-// follow learns of roles that are deleted and made again.
-func (t *tally) follow(e event) {
-	if e.Object == nil || e.Response.Code >= http.StatusBadRequest {
-		return
-	}
-	kind, ok := map[string]string{"clusterroles": "ClusterRole", "roles": "Role"}[e.Object.Resource]
-	role := key(kind, e.Object.Namespace, e.Object.Name)
-	if !ok || !t.roles[role] {
-		return
-	}
-	switch e.Verb {
-	case "delete":
-		t.gone[role] = true
-	case "create", "update", "patch":
-		delete(t.gone, role)
+// add counts a request. A refusal of what the manifests grant lacks nothing: the roles were being removed, or the API
+// server had just started and not read them yet.
+func (t *tally) add(account string, e event) {
+	t.requests++
+	asked := e.request(account)
+	switch {
+	case namesAnOwner(e), isForbidden(e) && !slices.ContainsFunc(t.grants, func(g grant) bool { return g.allows(asked) }):
+		t.refused[fmt.Sprintf("forbidden: %s: %s %s: %s", account, e.Verb, e.RequestURI, reason(e))]++
+	case isForbidden(e), e.Object == nil: // the latter is a path such as /version
+	default:
+		t.granted[asked]++
 	}
 }
 
-// add counts a request. One that was refused while a role was gone, or before the API server knew any, lacked a
-// permission that the manifests give.
-func (t *tally) add(account string, e event) {
-	t.requests++
-	if lacksPermission(e) {
-		if len(t.gone) > 0 || knowsNoRoles(e) {
-			return
-		}
-		t.refused[fmt.Sprintf("forbidden: %s: %s %s: %s", account, e.Verb, e.RequestURI, reason(e))]++
-		return
-	}
-	if e.Object == nil { // a path such as /version
-		return
+func (e event) request(account string) request {
+	if e.Object == nil {
+		return request{account: account, verb: e.Verb}
 	}
 	asked := request{account: account, namespace: e.Object.Namespace, verb: e.Verb, group: e.Object.Group, resource: e.Object.Resource, name: e.Object.Name}
 	if e.Object.Subresource != "" {
 		asked.resource += "/" + e.Object.Subresource
 	}
-	t.granted[asked]++
+	return asked
 }
 
-const decision = "authorization.k8s.io/decision"
+// isForbidden tells a refusal by RBAC from what else is answered by 403, such as creating something in a namespace that is
+// being deleted.
+func isForbidden(e event) bool { return e.Annotations["authorization.k8s.io/decision"] == "forbid" }
 
-// lacksPermission tells a refusal by RBAC, and one for naming an owner that the account may not finalize, from what
-// else is answered by 403, such as creating something in a namespace that is being deleted.
-func lacksPermission(e event) bool {
-	return e.Annotations[decision] == "forbid" ||
-		e.Response.Code == http.StatusForbidden && strings.Contains(e.Response.Message, "blockOwnerDeletion")
-}
-
-// knowsNoRoles tells a refusal by an API server that has just started from others: it has not read yet what every API
-// server has, a role for whoever is authenticated.
-func knowsNoRoles(e event) bool {
-	return strings.Contains(e.Response.Message, `clusterrole.rbac.authorization.k8s.io "system:discovery" not found`)
+// namesAnOwner tells a refusal for naming an owner that the account may not finalize; the request itself was granted.
+func namesAnOwner(e event) bool {
+	return e.Response.Code == http.StatusForbidden && strings.Contains(e.Response.Message, "blockOwnerDeletion")
 }
 
 func reason(e event) string {
@@ -164,21 +138,11 @@ func (t *tally) refusals() (lines []string) {
 }
 
 // unused are the lines about permissions that no request needed.
-func (t *tally) unused(grants []grant) (lines []string) {
-	for _, g := range grants {
-		if !t.uses(g) {
+func (t *tally) unused() (lines []string) {
+	for _, g := range t.grants {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(t.granted)), g.allows) {
 			lines = append(lines, fmt.Sprintf("never used: %s", g))
 		}
 	}
 	return lines
-}
-
-// uses says whether a request needed the permission.
-func (t *tally) uses(g grant) bool {
-	for r := range t.granted {
-		if g.allows(r) {
-			return true
-		}
-	}
-	return false
 }
