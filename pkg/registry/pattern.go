@@ -8,38 +8,38 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// pattern is a glob over whole repository names. It is anchored at both ends, so that quay.io/acme/* is neither
+// Pattern is a glob over whole repository names. It is anchored at both ends, so that quay.io/acme/* is neither
 // quay.io.evil.example/acme/os nor evil.example/quay.io/acme/os. One star stands for any text without a slash, two for
 // any text.
-type pattern struct {
+type Pattern struct {
 	expr *regexp.Regexp
 }
 
 var patternCharacters = regexp.MustCompile(`^[a-z0-9._:*/\[\]-]+$`)
 
-// parsePattern reads a glob such as quay.io/acme/** in the form that references have after parsing: Docker Hub's host is
+// ParsePattern reads a glob such as quay.io/acme/** in the form that references have after parsing: Docker Hub's host is
 // index.docker.io, and docker.io/nginx is library/nginx there.
-func parsePattern(text string) (pattern, error) {
+func ParsePattern(text string) (Pattern, error) {
 	host, repository, ok := strings.Cut(text, "/")
 	switch {
 	case strings.Contains(text, "://"):
-		return pattern{}, fmt.Errorf("%q has a scheme: leave out what is before the host", text)
+		return Pattern{}, fmt.Errorf("%q has a scheme: leave out what is before the host", text)
 	case !ok || repository == "" || host == "":
-		return pattern{}, fmt.Errorf("%q names no repository: write host/repository, such as quay.io/acme/*, or quay.io/** for all of a host", text)
+		return Pattern{}, fmt.Errorf("%q names no repository: write host/repository, such as quay.io/acme/*, or quay.io/** for all of a host", text)
 	case !patternCharacters.MatchString(text):
-		return pattern{}, fmt.Errorf("%q has characters that no repository has: it is host/repository in lower case, with * for any text without a slash and ** for any text", text)
+		return Pattern{}, fmt.Errorf("%q has characters that no repository has: it is host/repository in lower case, with * for any text without a slash and ** for any text", text)
 	case strings.ContainsAny(repository, ":[]"):
-		return pattern{}, fmt.Errorf("%q has more than a repository after the host: leave out the tag, since a pattern holds for all of them", text)
+		return Pattern{}, fmt.Errorf("%q has more than a repository after the host: leave out the tag, since a pattern holds for all of them", text)
 	case strings.Contains("/"+repository+"/", "//"):
-		return pattern{}, fmt.Errorf("%q has an empty part: leave out the slash that is too many", text)
+		return Pattern{}, fmt.Errorf("%q has an empty part: leave out the slash that is too many", text)
 	case strings.Contains(host, "**"):
-		return pattern{}, fmt.Errorf("%q has ** in the host: write *, which stands for one or more parts of its name", text)
+		return Pattern{}, fmt.Errorf("%q has ** in the host: write *, which stands for one or more parts of its name", text)
 	case !strings.ContainsAny(host, ".:*") && host != "localhost": // as references are read
-		return pattern{}, fmt.Errorf("%q begins with no host: write docker.io/%s for Docker Hub", text, text)
+		return Pattern{}, fmt.Errorf("%q begins with no host: write docker.io/%s for Docker Hub", text, text)
 	}
 	host, err := parsePatternHost(host)
 	if err != nil {
-		return pattern{}, fmt.Errorf("%q: %w", text, err)
+		return Pattern{}, fmt.Errorf("%q: %w", text, err)
 	}
 	if host == name.DefaultRegistry && !strings.Contains(repository, "/") && !strings.Contains(repository, "**") {
 		repository = "library/" + repository
@@ -48,9 +48,9 @@ func parsePattern(text string) (pattern, error) {
 	expr = strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^/]*`).Replace(expr)
 	compiled, err := regexp.Compile(`^` + expr + `$`)
 	if err != nil {
-		return pattern{}, fmt.Errorf("%q: %w", text, err)
+		return Pattern{}, fmt.Errorf("%q: %w", text, err)
 	}
-	return pattern{compiled}, nil
+	return Pattern{compiled}, nil
 }
 
 func parsePatternHost(host string) (string, error) {
@@ -60,6 +60,7 @@ func parsePatternHost(host string) (string, error) {
 	return parseAuthority(host)
 }
 
-func (p pattern) matches(repository name.Repository) bool {
+// Matches says whether the pattern is one of the repository, in the form that references have after parsing.
+func (p Pattern) Matches(repository name.Repository) bool {
 	return p.expr.MatchString(strings.TrimSuffix(repository.RegistryStr(), ":443") + "/" + repository.RepositoryStr())
 }

@@ -54,17 +54,17 @@ func TestPatterns(t *testing.T) {
 		{"docker.io/**", []string{"nginx", "acme/nginx"}, []string{"quay.io/nginx"}},
 		{"docker.io:5000/nginx", nil, []string{"nginx"}},
 	} {
-		p, err := parsePattern(test.pattern)
+		p, err := ParsePattern(test.pattern)
 		if len(test.matches)+len(test.not) == 0 {
 			assert.Error(t, err, test.pattern)
 			continue
 		}
 		require.NoError(t, err, test.pattern)
 		for _, each := range test.matches {
-			assert.True(t, p.matches(repositoryOf(t, each)), "%s and %s", test.pattern, each)
+			assert.True(t, p.Matches(repositoryOf(t, each)), "%s and %s", test.pattern, each)
 		}
 		for _, each := range test.not {
-			assert.False(t, p.matches(repositoryOf(t, each)), "%s and %s", test.pattern, each)
+			assert.False(t, p.Matches(repositoryOf(t, each)), "%s and %s", test.pattern, each)
 		}
 	}
 }
@@ -96,7 +96,7 @@ func TestWhatIsNoPattern(t *testing.T) {
 		"[::g]/acme/os":           noHost,
 		"quay.io:0/acme/os":       ": its port is 0, and must be from 1 to 65535",
 	} {
-		_, err := parsePattern(text)
+		_, err := ParsePattern(text)
 		assert.EqualError(t, err, `"`+text+`"`+says)
 	}
 }
@@ -109,12 +109,12 @@ func FuzzPattern(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text, image string) {
-		p, err := parsePattern(text)
+		p, err := ParsePattern(text)
 		if err != nil {
 			return
 		}
 		repository, err := name.NewRepository(image)
-		if err != nil || !p.matches(repository) {
+		if err != nil || !p.Matches(repository) {
 			return
 		}
 		host, _, _ := strings.Cut(text, "/")

@@ -39,7 +39,7 @@ const (
 // Settings say which registries may be asked, and how. Nil settings, and those without entries, allow every repository
 // of every registry with a public address, by HTTPS with a certificate that the system trusts.
 type Settings struct {
-	allowed []pattern // none allows all
+	allowed []Pattern // none allows all
 	hosts   map[string]Host
 	others  Host
 }
@@ -99,14 +99,14 @@ func ReadSettings(dir string, fallback *Settings) (*Settings, error) {
 	return s, nil
 }
 
-func parseAllowed(text string) ([]pattern, error) {
-	var allowed []pattern
+func parseAllowed(text string) ([]Pattern, error) {
+	var allowed []Pattern
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		p, err := parsePattern(line)
+		p, err := ParsePattern(line)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +189,7 @@ func (s *Settings) AsksAs(other *Settings) bool {
 
 // Allows says whether images of a repository may be asked about. The error is an *Error with the reason Blocked.
 func (s *Settings) Allows(repository name.Repository) error {
-	if s == nil || len(s.allowed) == 0 || slices.ContainsFunc(s.allowed, func(p pattern) bool { return p.matches(repository) }) {
+	if s == nil || len(s.allowed) == 0 || slices.ContainsFunc(s.allowed, func(p Pattern) bool { return p.Matches(repository) }) {
 		return nil
 	}
 	return &Error{

@@ -50,6 +50,8 @@ type Finding struct {
 	Authority string
 	Outcome   Outcome
 	Reason    Reason
+	// Key that made the signature, by its ID; empty unless the outcome is Verified.
+	Key string
 	// Text says what was found, in a sentence without a beginning and an end: "<authority>: <text>".
 	Text string
 }
@@ -101,7 +103,7 @@ func (a Authority) judge(e *Evidence) Finding {
 	}
 	for _, s := range e.Signatures {
 		if key := a.signer(s); key != nil {
-			return Finding{Outcome: Verified, Reason: Signed, Text: s.by(key)}
+			return Finding{Outcome: Verified, Reason: Signed, Key: key.ID(), Text: s.by(key)}
 		}
 	}
 	if e.Missing != nil {

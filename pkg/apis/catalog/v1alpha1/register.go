@@ -23,7 +23,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(SchemeGroupVersion, &CatalogImage{}, &CatalogImageList{})
+	scheme.AddKnownTypes(SchemeGroupVersion, &CatalogImage{}, &CatalogImageList{}, &CatalogPolicy{}, &CatalogPolicyList{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
 }

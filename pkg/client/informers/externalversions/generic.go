@@ -39,6 +39,8 @@ func (f *sharedInformerFactory) ForResource(resource schema.GroupVersionResource
 	// Group=imagecatalog.dev, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithResource("catalogimages"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Imagecatalog().V1alpha1().CatalogImages().Informer()}, nil
+	case v1alpha1.SchemeGroupVersion.WithResource("catalogpolicies"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Imagecatalog().V1alpha1().CatalogPolicies().Informer()}, nil
 
 	}
 

@@ -9,3 +9,7 @@ type CatalogImageListerExpansion interface{}
 // CatalogImageNamespaceListerExpansion allows custom methods to be added to
 // CatalogImageNamespaceLister.
 type CatalogImageNamespaceListerExpansion interface{}
+
+// CatalogPolicyListerExpansion allows custom methods to be added to
+// CatalogPolicyLister.
+type CatalogPolicyListerExpansion interface{}

@@ -10,6 +10,8 @@ import (
 type Interface interface {
 	// CatalogImages returns a CatalogImageInformer.
 	CatalogImages() CatalogImageInformer
+	// CatalogPolicies returns a CatalogPolicyInformer.
+	CatalogPolicies() CatalogPolicyInformer
 }
 
 type version struct {
@@ -26,4 +28,9 @@ func New(f internalinterfaces.SharedInformerFactory, namespace string, tweakList
 // CatalogImages returns a CatalogImageInformer.
 func (v *version) CatalogImages() CatalogImageInformer {
 	return &catalogImageInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
+}
+
+// CatalogPolicies returns a CatalogPolicyInformer.
+func (v *version) CatalogPolicies() CatalogPolicyInformer {
+	return &catalogPolicyInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
 }

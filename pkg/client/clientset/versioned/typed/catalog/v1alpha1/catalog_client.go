@@ -13,6 +13,7 @@ import (
 type ImagecatalogV1alpha1Interface interface {
 	RESTClient() rest.Interface
 	CatalogImagesGetter
+	CatalogPoliciesGetter
 }
 
 // ImagecatalogV1alpha1Client is used to interact with features provided by the imagecatalog.dev group.
@@ -22,6 +23,10 @@ type ImagecatalogV1alpha1Client struct {
 
 func (c *ImagecatalogV1alpha1Client) CatalogImages(namespace string) CatalogImageInterface {
 	return newCatalogImages(c, namespace)
+}
+
+func (c *ImagecatalogV1alpha1Client) CatalogPolicies() CatalogPolicyInterface {
+	return newCatalogPolicies(c)
 }
 
 // NewForConfig creates a new ImagecatalogV1alpha1Client for the given config.

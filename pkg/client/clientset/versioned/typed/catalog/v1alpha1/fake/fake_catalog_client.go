@@ -16,6 +16,10 @@ func (c *FakeImagecatalogV1alpha1) CatalogImages(namespace string) v1alpha1.Cata
 	return newFakeCatalogImages(c, namespace)
 }
 
+func (c *FakeImagecatalogV1alpha1) CatalogPolicies() v1alpha1.CatalogPolicyInterface {
+	return newFakeCatalogPolicies(c)
+}
+
 // RESTClient returns a RESTClient that is used to communicate
 // with API server by this client implementation.
 func (c *FakeImagecatalogV1alpha1) RESTClient() rest.Interface {
