@@ -17,3 +17,6 @@ func (a Authority) signer(s Signature) *Key {
 	}
 	return nil
 }
+
+// Made says whether the authority made the signature.
+func (a Authority) Made(s Signature) bool { return a.signer(s) != nil }

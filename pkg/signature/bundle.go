@@ -78,6 +78,9 @@ func readEnvelope(envelope *protodsse.Envelope, digest string) ([]byte, error) {
 	if envelope.GetPayloadType() != payloadType {
 		return nil, refuse(NotASignature, "its envelope holds a %.80q and no in-toto statement", envelope.GetPayloadType())
 	}
+	if n := len(envelope.GetPayload()); n > maxPayloadBytes {
+		return nil, refuse(SignatureMalformed, "its statement has %d bytes, and %d is the most", n, maxPayloadBytes)
+	}
 	if err := readStatement(envelope.GetPayload(), digest); err != nil {
 		return nil, err
 	}

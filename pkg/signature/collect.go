@@ -30,12 +30,21 @@ type Registry interface {
 // early when enough says of a signature that no other is needed; nil has it gather all. Bundles are asked for first: one
 // costs two requests beside the list of referrers. What goes wrong is Evidence.Missing.
 func Collect(ctx context.Context, from Registry, image name.Digest, keychain authn.Keychain, enough func(Signature) bool) *Evidence {
+	return CollectAgain(ctx, from, image, keychain, nil, enough)
+}
+
+// CollectAgain is Collect for who has evidence of the same image from before: bundles that were read are not read again, but
+// only looked for, so that an image that is signed with one costs a request. When it ends early, signatures under the tag
+// are taken to be as they were.
+func CollectAgain(ctx context.Context, from Registry, image name.Digest, keychain authn.Keychain, before *Evidence, enough func(Signature) bool) *Evidence {
 	c := &collection{
-		from: from, image: image, keychain: keychain,
+		from: from, image: image, keychain: keychain, before: before,
 		enough:   func(s Signature) bool { return enough != nil && enough(s) },
 		evidence: &Evidence{Digest: image.DigestStr()},
 	}
-	if !c.bundles(ctx) {
+	if c.bundles(ctx) {
+		c.evidence.carry(before)
+	} else {
 		c.simpleSigning(ctx)
 	}
 	return c.evidence
@@ -45,6 +54,7 @@ type collection struct {
 	from     Registry
 	image    name.Digest
 	keychain authn.Keychain
+	before   *Evidence
 	enough   func(Signature) bool
 	evidence *Evidence
 }
@@ -58,16 +68,28 @@ func (c *collection) bundles(ctx context.Context) (done bool) {
 	}
 	candidates := slices.DeleteFunc(slices.Clone(referrers), func(r registry.Referrer) bool { return !mayBeBundle(r) })
 	slices.SortStableFunc(candidates, func(a, b registry.Referrer) int { return rank(a) - rank(b) })
-	for i, candidate := range candidates {
-		if i == MaxBundles {
-			c.evidence.miss(c.tooMany(len(candidates)))
-			return false
+	unread, done := c.recalled(candidates[:min(len(candidates), MaxBundles)])
+	for i := 0; i < len(unread) && !done; i++ {
+		done = c.bundle(ctx, unread[i])
+	}
+	if !done && len(candidates) > MaxBundles {
+		c.evidence.miss(c.tooMany(len(candidates)))
+	}
+	return done
+}
+
+// recalled takes over what is known of the candidates, says whether that was enough, and gives the rest.
+func (c *collection) recalled(candidates []registry.Referrer) (unread []registry.Referrer, done bool) {
+	for _, candidate := range candidates {
+		found, known := c.evidence.recall(c.before, c.image.Context().Digest(candidate.Digest).Name())
+		if !known {
+			unread = append(unread, candidate)
 		}
-		if c.bundle(ctx, candidate) {
-			return true
+		for _, s := range found {
+			done = c.enough(s) || done
 		}
 	}
-	return false
+	return unread, done
 }
 
 // mayBeBundle leaves out what says of itself that it is something else. Some registries tell the media type of a referrer's
@@ -102,13 +124,14 @@ func (c *collection) bundle(ctx context.Context, r registry.Referrer) (done bool
 	artifact, err := c.from.Artifact(ctx, source, c.keychain)
 	if err != nil {
 		if registry.ReasonOf(err).Definite() {
-			c.evidence.add(source.Name(), Signature{}, refuse(SignatureMalformed, "it cannot be had: %v", err))
+			c.evidence.add(source.Name(), Signature{}, &Refusal{Reason: SignatureMalformed, Text: fmt.Sprintf("it cannot be had: %v", err), Unread: true})
 		} else {
 			c.evidence.miss(err)
 		}
 		return false
 	}
 	if len(artifact.Layers) != 1 || !strings.HasPrefix(artifact.Layers[0].MediaType, bundleMediaTypes) {
+		c.evidence.others = append(c.evidence.others, source.Name())
 		return false // it is no bundle, after all
 	}
 	s, err := readBundle(artifact.Layers[0], c.image.DigestStr())

@@ -14,7 +14,8 @@ import (
 const (
 	simpleSigningMediaType = "application/vnd.dev.cosign.simplesigning.v1+json"
 	signatureAnnotation    = "dev.cosignproject.cosign/signature"
-	// maxPayloadBytes is the largest payload that is kept. Without annotations of the signer's it has some 250 bytes.
+	// maxPayloadBytes is the largest payload that is kept, of a bundle too. Without annotations of the signer's it has some 250
+	// bytes, or 400 in a bundle.
 	maxPayloadBytes = 64 << 10
 )
 

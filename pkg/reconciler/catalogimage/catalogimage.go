@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -19,7 +20,9 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/claim"
 	catalogimagereconciler "imagecatalog.dev/catalog/pkg/client/injection/reconciler/catalog/v1alpha1/catalogimage"
+	"imagecatalog.dev/catalog/pkg/policy"
 	"imagecatalog.dev/catalog/pkg/registry"
+	"imagecatalog.dev/catalog/pkg/signature"
 )
 
 const (
@@ -38,9 +41,14 @@ func secondLook(interval time.Duration) time.Duration {
 
 // Registry answers for images; the errors carry a registry.Reason.
 type Registry interface {
+	signature.Registry
 	Head(context.Context, name.Reference, authn.Keychain) (registry.Descriptor, error)
 	Describe(context.Context, name.Reference, authn.Keychain) (*registry.Description, error)
-	Referrers(context.Context, name.Digest, authn.Keychain) ([]registry.Referrer, error)
+}
+
+// Policies are those of the catalog; the error is policy.ErrKeysNotRead.
+type Policies interface {
+	Selecting(repository name.Repository, namespace string) ([]*policy.Policy, error)
 }
 
 // Claims keep entries unique; the errors are those of claim.Keeper. A duration above zero is when to ask again.
@@ -65,6 +73,8 @@ type Reconciler struct {
 	keychains Keychains
 	claims    Claims
 	labels    Labels
+	policies  Policies
+	evidences *evidences
 	journal   *journal
 	accesses  *accesses
 	metrics   *metrics
@@ -117,18 +127,19 @@ func (r *Reconciler) reconcile(ctx context.Context, entry *v1alpha1.CatalogImage
 		return nil // only a changed spec can mend it
 	}
 	entry.Status.MarkImage(ref.Name(), r.now())
-	entry.Status.MarkNoPolicy()
 	uniqueAgain, err := r.judgeUnique(ctx, entry, ref)
 	resolvedAgain := r.judgeResolved(ctx, entry, ref)
+	trustAgain := r.judgeTrust(ctx, entry, ref)
 	judgeMetadata(entry)
 	if err != nil {
 		return err
 	}
-	return controller.NewRequeueAfter(min(uniqueAgain, resolvedAgain))
+	return controller.NewRequeueAfter(min(uniqueAgain, resolvedAgain, trustAgain))
 }
 
 // ObserveDeletion releases what a deleted entry held.
 func (r *Reconciler) ObserveDeletion(ctx context.Context, key types.NamespacedName) error {
+	r.evidences.forget(key)
 	again, err := r.claims.Release(ctx, key, "")
 	if err != nil || again == 0 {
 		return err
@@ -152,6 +163,16 @@ func (r *Reconciler) untilDue(entry *v1alpha1.CatalogImage, repository name.Repo
 		return status.LastCheckedAt.Add(secondLook(entry.Spec.Interval())).Sub(r.now())
 	}
 	return r.due(entry, status.LastCheckedAt.Time).Sub(r.now())
+}
+
+// untilAsked is how long until a registry is asked about an entry: for a regular check, or for signatures between those.
+func (r *Reconciler) untilAsked(entry *v1alpha1.CatalogImage, repository name.Repository) time.Duration {
+	due := r.untilDue(entry, repository)
+	policies, err := r.policies.Selecting(repository, entry.Namespace)
+	if err != nil {
+		return due
+	}
+	return min(due, r.untilLook(entry, repository, policies))
 }
 
 // changed says whether the spec is another than the one that the status speaks of.
@@ -271,32 +292,61 @@ func (r *Reconciler) askWith(ctx context.Context, entry *v1alpha1.CatalogImage, 
 	_, requested := entry.RequestedCheck()
 	if !requested && !changed(entry) && entry.Status.GetCondition(v1alpha1.ConditionResolved).IsTrue() {
 		found, err := r.registry.Head(ctx, ref, keychain)
-		if err != nil || found.Digest == entry.Status.Digest {
+		if err != nil {
 			return err
+		}
+		if found.Digest == entry.Status.Digest {
+			return r.collect(ctx, entry, ref, r.registry, keychain)
 		}
 	}
 	description, err := r.registry.Describe(ctx, ref, keychain)
 	if err != nil {
 		return err
 	}
-	referrers, err := r.referrers(ctx, entry, ref.Context().Digest(description.Digest), keychain)
+	listed := &listing{Registry: r.registry, image: ref.Context().Digest(description.Digest)}
+	referrers, err := r.referrers(ctx, entry, listed, keychain)
 	if err != nil {
 		return err
 	}
 	record(&entry.Status, description, referrers, r.now())
-	return nil
+	if requested {
+		r.evidences.forget(nameOf(entry))
+	}
+	return r.collect(ctx, entry, ref, listed, keychain)
+}
+
+// listing remembers what refers to an image, so that who looks for signatures need not ask again.
+type listing struct {
+	Registry
+	image name.Digest
+	once  sync.Once
+	found []registry.Referrer
+	err   error
+}
+
+// Referrers implements signature.Registry.
+func (l *listing) Referrers(ctx context.Context, image name.Digest, keychain authn.Keychain) ([]registry.Referrer, error) {
+	if image.Name() != l.image.Name() {
+		return l.Registry.Referrers(ctx, image, keychain)
+	}
+	l.once.Do(func() { l.found, l.err = l.Registry.Referrers(ctx, image, keychain) })
+	return l.found, l.err
 }
 
 // referrers lists what refers to the image. A registry that has no good answer to that keeps no image from being found:
 // an Event says so. One that has no answer now is asked again with all the rest.
-func (r *Reconciler) referrers(ctx context.Context, entry *v1alpha1.CatalogImage, image name.Digest, keychain authn.Keychain) ([]registry.Referrer, error) {
-	found, err := r.registry.Referrers(ctx, image, keychain)
-	switch reason := registry.ReasonOf(err); {
-	case reason.Definite(), reason == registry.Unauthorized, reason == registry.Forbidden, reason == registry.Blocked:
+func (r *Reconciler) referrers(ctx context.Context, entry *v1alpha1.CatalogImage, listed *listing, keychain authn.Keychain) ([]registry.Referrer, error) {
+	found, err := listed.Referrers(ctx, listed.image, keychain)
+	if err != nil && !isOutage(registry.ReasonOf(err)) {
 		r.journal.add(entry, corev1.EventTypeWarning, eventReferrersUnreadable, "%v", err)
 		return nil, nil
 	}
 	return found, err
+}
+
+// isOutage says whether a registry that gave no good answer may give one later by itself.
+func isOutage(reason registry.Reason) bool {
+	return !reason.Definite() && reason != registry.Unauthorized && reason != registry.Forbidden && reason != registry.Blocked
 }
 
 // explain adds to a lack of access what the entry named in vain.

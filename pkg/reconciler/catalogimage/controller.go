@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	namespaceinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/namespace"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection"
@@ -21,7 +22,9 @@ import (
 	"imagecatalog.dev/catalog/pkg/claim"
 	catalogclient "imagecatalog.dev/catalog/pkg/client/injection/client"
 	informer "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage"
+	policyinformer "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogpolicy"
 	catalogimagereconciler "imagecatalog.dev/catalog/pkg/client/injection/reconciler/catalog/v1alpha1/catalogimage"
+	"imagecatalog.dev/catalog/pkg/policy"
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
@@ -35,6 +38,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 	return func(ctx context.Context, settings configmap.Watcher) *controller.Impl {
 		kube, catalog := kubeclient.Get(ctx), catalogclient.Get(ctx).ImagecatalogV1alpha1()
 		entries, leases, gone := informer.Get(ctx).Informer(), newLeaseInformer(kube, system.Namespace()), newDeparted(time.Now)
+		policies, namespaces := policyinformer.Get(ctx), namespaceinformer.Get(ctx)
 		stored := newVersions(entries.GetIndexer())
 		secrets, accounts := newCredentialInformers(metadata)
 		metrics, err := newMetrics(meter)
@@ -52,13 +56,15 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 				namespace: system.Namespace(),
 				departed:  gone,
 			},
-			labels:   labelPatches{catalog},
-			journal:  notes.journal,
-			accesses: counted,
-			metrics:  metrics,
-			now:      time.Now,
-			due:      slotAfter,
-			allowed:  func(repository name.Repository) bool { return client.Settings().Allows(repository) == nil },
+			labels:    labelPatches{catalog},
+			policies:  &storedPolicies{policy.NewLibrary(policies.Lister()), namespaces.Lister()},
+			evidences: newEvidences(),
+			journal:   notes.journal,
+			accesses:  counted,
+			metrics:   metrics,
+			now:       time.Now,
+			due:       slotAfter,
+			allowed:   func(repository name.Repository) bool { return client.Settings().Allows(repository) == nil },
 		}
 		var claims claimEvents
 		impl := catalogimagereconciler.NewImpl(ctx, reconciler, func(impl *controller.Impl) controller.Options {
@@ -70,9 +76,10 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		counted.enqueue = impl.EnqueueKey
 		impl.Reconciler = &turnstile{
 			generated: &upToDate{notes, stored},
-			entries:   entries.GetIndexer(), turn: client.Turn, untilDue: reconciler.untilDue,
+			entries:   entries.GetIndexer(), turn: client.Turn, untilAsked: reconciler.untilAsked,
 		}
 		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), func() { impl.FilteredGlobalResync(waits, entries) }}
+		trusted := policyEvents{impl, entries.GetIndexer()}
 		gauges := &gauges{metrics, entries.GetStore(), leases.GetStore(), client.States, reconciler.due, reconciler.now}
 		if err := errors.Join(
 			err,
@@ -81,6 +88,8 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			handle(entries, enqueueOnIntent(impl, gone)),
 			handle(entries, stored.handler()),
 			handle(leases, claims.handler()),
+			handle(policies.Informer(), trusted.policies()),
+			handle(namespaces.Informer(), trusted.namespaces()),
 			handle(secrets, onChange(credentials.secretChanged)),
 			handle(accounts, onChange(credentials.accountChanged)),
 		); err != nil {

@@ -13,6 +13,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	metadatafake "k8s.io/client-go/metadata/fake"
 	kubeclient "knative.dev/pkg/client/injection/kube/client/fake"
+	_ "knative.dev/pkg/client/injection/kube/informers/core/v1/namespace/fake"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/configmap/informer"
 	"knative.dev/pkg/controller"
@@ -23,6 +24,7 @@ import (
 	fakeclient "imagecatalog.dev/catalog/pkg/client/injection/client/fake"
 	"imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage"
 	_ "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage/fake"
+	_ "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogpolicy/fake"
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 

@@ -23,6 +23,10 @@ const (
 	eventRecovered           = "Recovered"
 	eventReferrersUnreadable = "ReferrersUnreadable"
 	eventStatusRepaired      = "StatusRepaired"
+	eventVerified            = "Verified"
+	eventNotVerified         = "NotVerified"
+	eventPolicyViolated      = "PolicyViolated"
+	eventPolicySatisfied     = "PolicySatisfied"
 )
 
 // note is something that happened to an entry. It becomes an Event before the status that tells of it is stored, and an
@@ -119,6 +123,32 @@ func (j *journal) compare(before, after *v1alpha1.CatalogImage) {
 	}
 	if is.Image == was.Image && lost(was) && !lost(is) {
 		j.add(after, corev1.EventTypeNormal, eventRecovered, "the registry has it as described again: %s", is.Digest)
+	}
+	j.compareTrust(before, after)
+}
+
+// compareTrust notes what policies newly say. A first verdict that they hold is none: nothing was wrong before.
+func (j *journal) compareTrust(before, after *v1alpha1.CatalogImage) {
+	was, is := &before.Status, &after.Status
+	verified, wasVerified := is.GetCondition(v1alpha1.ConditionVerified), was.GetCondition(v1alpha1.ConditionVerified)
+	switch {
+	case verified.IsTrue() && !wasVerified.IsTrue():
+		j.add(after, corev1.EventTypeNormal, eventVerified, "%s is signed %s", is.Digest, verified.GetMessage())
+	case verified.IsFalse() && wasVerified.IsTrue():
+		j.add(after, corev1.EventTypeWarning, eventNotVerified, "no signature of %s counts any more: %s", is.Digest, verified.GetMessage())
+	}
+	if is.Verification == nil {
+		return
+	}
+	for _, said := range is.Verification.Policies {
+		then := verdictOf(was.Verification, said.Name)
+		wasViolated := then != nil && then.Outcome == v1alpha1.PolicyViolated
+		switch {
+		case said.Outcome == v1alpha1.PolicyViolated && !wasViolated:
+			j.add(after, corev1.EventTypeWarning, eventPolicyViolated, "policy %s (%s): %s", said.Name, said.Mode, said.Message)
+		case said.Outcome == v1alpha1.PolicySatisfied && wasViolated:
+			j.add(after, corev1.EventTypeNormal, eventPolicySatisfied, "policy %s (%s) is satisfied", said.Name, said.Mode)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func TestMetricsOfWhatIsDone(t *testing.T) {
 	require.NoError(t, err)
 	image := &fakeRegistry{image: single(digestA)}
 	r := &Reconciler{
-		registry: image, keychains: fakeKeychains{}, claims: &fakeClaims{}, labels: &fakeLabels{}, journal: &journal{}, accesses: &accesses{}, metrics: m,
+		registry: image, keychains: fakeKeychains{}, claims: &fakeClaims{}, labels: &fakeLabels{}, policies: fakePolicies{}, evidences: newEvidences(), journal: &journal{}, accesses: &accesses{}, metrics: m,
 		now: nowIs(now), due: slotAfter, allowed: always,
 	}
 	ctx := logtesting.TestContextWithLogger(t)

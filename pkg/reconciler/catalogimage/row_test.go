@@ -1,6 +1,7 @@
 package catalogimage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -30,6 +31,7 @@ import (
 	fakeclient "imagecatalog.dev/catalog/pkg/client/injection/client/fake"
 	catalogimagereconciler "imagecatalog.dev/catalog/pkg/client/injection/reconciler/catalog/v1alpha1/catalogimage"
 	listers "imagecatalog.dev/catalog/pkg/client/listers/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/policy"
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
@@ -56,6 +58,8 @@ type fakeRegistry struct {
 	err          error
 	referrers    []registry.Referrer
 	referrersErr error
+	artifacts    map[string]*registry.Artifact // by tag or digest
+	artifactsErr error
 	asked        []string // but for the referrers of what was described
 }
 
@@ -74,6 +78,14 @@ func (r *fakeRegistry) Describe(_ context.Context, ref name.Reference, keychain 
 
 func (r *fakeRegistry) Referrers(context.Context, name.Digest, authn.Keychain) ([]registry.Referrer, error) {
 	return r.referrers, r.referrersErr
+}
+
+func (r *fakeRegistry) Artifact(_ context.Context, ref name.Reference, keychain authn.Keychain) (*registry.Artifact, error) {
+	r.note("artifact", ref, keychain)
+	if found, ok := r.artifacts[ref.Identifier()]; ok {
+		return found, r.artifactsErr
+	}
+	return nil, cmp.Or(r.artifactsErr, error(answer(registry.NotFound)))
 }
 
 func (r *fakeRegistry) note(verb string, ref name.Reference, keychain authn.Keychain) {
@@ -114,6 +126,14 @@ func (l *fakeLabels) Align(context.Context, *v1alpha1.CatalogImage) error {
 	l.aligned++
 	return l.err
 }
+
+// fakePolicies select every entry.
+type fakePolicies struct {
+	all []*policy.Policy
+	err error
+}
+
+func (p fakePolicies) Selecting(name.Repository, string) ([]*policy.Policy, error) { return p.all, p.err }
 
 // fakeKeychains are empty ones that lack something, or an error.
 type fakeKeychains struct {
@@ -361,7 +381,7 @@ func (r *row) reconciler(t *testing.T, table *rtesting.TableRow) (controller.Rec
 	inner := catalogimagereconciler.NewReconciler(ctx, logging.FromContext(ctx), statusClient{client, notes.tell, func(*v1alpha1.CatalogImage) {}},
 		listers.NewCatalogImageLister(objects.IndexerForObjectType(&v1alpha1.CatalogImage{})), recorder,
 		&Reconciler{
-			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, journal: notes.journal, accesses: &accesses{}, metrics: counted,
+			registry: &r.registry, keychains: r.keychains, claims: &r.claims, labels: &r.labels, policies: fakePolicies{}, evidences: newEvidences(), journal: notes.journal, accesses: &accesses{}, metrics: counted,
 			now:     func() time.Time { return now },
 			due:     func(i *v1alpha1.CatalogImage, checked time.Time) time.Time { return checked.Add(i.Spec.Interval()) },
 			allowed: func(name.Repository) bool { return !r.blocked },

@@ -15,9 +15,9 @@ import (
 // or written for them. Those who come through find the registry free, but for a race that the registry layer settles.
 type turnstile struct {
 	generated
-	entries  cache.KeyGetter
-	turn     func(name.Repository) time.Duration
-	untilDue func(*v1alpha1.CatalogImage, name.Repository) time.Duration
+	entries    cache.KeyGetter
+	turn       func(name.Repository) time.Duration
+	untilAsked func(*v1alpha1.CatalogImage, name.Repository) time.Duration
 }
 
 // Reconcile implements controller.Reconciler.
@@ -38,7 +38,7 @@ func (t *turnstile) wait(key string) time.Duration {
 		return 0
 	}
 	ref, err := entry.Spec.Reference()
-	if err != nil || t.untilDue(entry, ref.Context()) > 0 {
+	if err != nil || t.untilAsked(entry, ref.Context()) > 0 {
 		return 0
 	}
 	return t.turn(ref.Context())

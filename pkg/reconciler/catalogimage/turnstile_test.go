@@ -37,7 +37,7 @@ func TestTheTurnstile(t *testing.T) {
 
 	stile.generated = reconciling{end: func(context.Context) error { passed++; return nil }}
 	store := storeOf(t, entry(), named("checked", observed, resolved, describedSingle(digestA), checked(0)), named("odd", image("UPPER/case:1")))
-	stile.entries, stile.untilDue = store, (&Reconciler{now: nowIs(now), due: slotAfter, allowed: always}).untilDue
+	stile.entries, stile.untilAsked = store, (&Reconciler{now: nowIs(now), due: slotAfter, allowed: always, policies: fakePolicies{}, evidences: newEvidences()}).untilAsked
 	stile.turn = func(repository name.Repository) time.Duration {
 		assert.Equal(t, "quay.io/acme/autosd", repository.Name())
 		return time.Second

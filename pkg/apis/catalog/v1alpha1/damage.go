@@ -60,6 +60,8 @@ func (s *CatalogImageStatus) Damage(now time.Time) []string {
 		{"status.sizeBytes", s.SizeBytes < 0},
 		{"status.layerCount", s.LayerCount < int64(len(s.Layers))},
 		{"status.accessCount", !s.accessesFit()},
+		{"status.verification", s.Verification != nil && !sha256Digest.MatchString(s.Verification.Digest)},
+		{"status.verification", s.Verification != nil && s.Verification.Since.After(now.Add(clockSkew))},
 		{"status.conditions", slices.ContainsFunc(s.Conditions, func(c apis.Condition) bool { return !isKnown(c.Status) })},
 		{"status.history", slices.ContainsFunc(s.History, func(p DigestPeriod) bool { return !sha256Digest.MatchString(p.Digest) })},
 	} {

@@ -1,0 +1,104 @@
+package catalogimage
+
+import (
+	"github.com/google/go-containerregistry/pkg/name"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"knative.dev/pkg/kmeta"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/policy"
+)
+
+// storedPolicies select by the labels that namespaces have.
+type storedPolicies struct {
+	library    *policy.Library
+	namespaces corelisters.NamespaceLister
+}
+
+// Selecting implements Policies.
+func (p *storedPolicies) Selecting(repository name.Repository, namespace string) ([]*policy.Policy, error) {
+	var labels map[string]string
+	if known, err := p.namespaces.Get(namespace); err == nil { // else it is being deleted, or so new that its event is to come
+		labels = known.Labels
+	}
+	return p.library.Selecting(repository, labels)
+}
+
+// policyEvents enqueue the entries that a change of a policy or of a namespace may be judged by.
+type policyEvents struct {
+	queue
+	entries cache.Indexer // by namespace
+}
+
+// policies enqueue the entries for which the policy is, and those that it has judged.
+func (e policyEvents) policies() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: e.changed,
+		UpdateFunc: func(before, after any) {
+			if was, is := before.(*v1alpha1.CatalogPolicy), after.(*v1alpha1.CatalogPolicy); judgesLike(was, is) {
+				return
+			}
+			e.changed(after)
+		},
+		DeleteFunc: e.changed,
+	}
+}
+
+// judgesLike says whether two versions of a policy judge alike: counts in its status decide nothing.
+func judgesLike(was, is *v1alpha1.CatalogPolicy) bool {
+	return was.ResourceVersion != is.ResourceVersion && equality.Semantic.DeepEqual(was.Spec, is.Spec) &&
+		equality.Semantic.DeepEqual(was.Status.Keys, is.Status.Keys) && was.Status.ObservedGeneration == is.Status.ObservedGeneration
+}
+
+func (e policyEvents) changed(object any) {
+	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = gone.Obj
+	}
+	changed, ok := object.(*v1alpha1.CatalogPolicy)
+	if !ok {
+		return
+	}
+	read, _ := policy.Read(changed) // what cannot be read selects nothing
+	for _, object := range e.entries.List() {
+		entry := object.(*v1alpha1.CatalogImage)
+		if verdictOf(entry.Status.Verification, changed.Name) != nil || selects(read, entry) {
+			e.EnqueueKey(nameOf(entry))
+		}
+	}
+}
+
+// selects says whether a policy may be for an entry; its namespace decides, besides.
+func selects(p *policy.Policy, entry *v1alpha1.CatalogImage) bool {
+	ref, err := entry.Spec.Reference()
+	return err == nil && p != nil && p.SelectsImage(ref.Context())
+}
+
+// namespaces enqueue the entries of a namespace with other labels.
+func (e policyEvents) namespaces() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(object any) { e.relabelled(object) },
+		UpdateFunc: func(before, after any) {
+			if !equality.Semantic.DeepEqual(before.(*corev1.Namespace).Labels, after.(*corev1.Namespace).Labels) {
+				e.relabelled(after)
+			}
+		},
+	}
+}
+
+func (e policyEvents) relabelled(object any) {
+	namespace, err := kmeta.DeletionHandlingAccessor(object)
+	if err != nil {
+		return
+	}
+	known, err := e.entries.ByIndex(cache.NamespaceIndex, namespace.GetName())
+	if err != nil {
+		return // no such index, which a test would see
+	}
+	for _, entry := range known {
+		e.EnqueueKey(types.NamespacedName{Namespace: namespace.GetName(), Name: entry.(*v1alpha1.CatalogImage).Name})
+	}
+}
