@@ -35,19 +35,23 @@ const (
 // would refuse objects that another version of the catalog has stored.
 const disallowUnknownFields = false
 
-func kinds(ctx context.Context, registries Registries) map[schema.GroupVersionKind]resourcesemantics.GenericCRD {
-	return map[schema.GroupVersionKind]resourcesemantics.GenericCRD{
-		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): &admittedImage{
-			restorers:  accessReviews{kubeclient.Get(ctx).AuthorizationV1().SubjectAccessReviews()},
-			registries: registries,
-			now:        time.Now,
-		},
+var (
+	imageKind  = v1alpha1.SchemeGroupVersion.WithKind("CatalogImage")
+	policyKind = v1alpha1.SchemeGroupVersion.WithKind("CatalogPolicy")
+)
+
+func newAdmittedImage(ctx context.Context, registries Registries) *admittedImage {
+	return &admittedImage{
+		restorers:  accessReviews{kubeclient.Get(ctx).AuthorizationV1().SubjectAccessReviews()},
+		registries: registries,
+		now:        time.Now,
 	}
 }
 
-// NewDefaulting constructs the controller of the mutating webhook, which refuses nothing.
+// NewDefaulting constructs the controller of the mutating webhook, which refuses nothing. Of policies nothing is defaulted.
 func NewDefaulting(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-	return guard(defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds(ctx, nil), nil, disallowUnknownFields))
+	kinds := map[schema.GroupVersionKind]resourcesemantics.GenericCRD{imageKind: newAdmittedImage(ctx, nil)}
+	return guard(defaulting.NewAdmissionController(ctx, defaultingName, "/defaulting", kinds, nil, disallowUnknownFields))
 }
 
 // NewValidation constructs the controller of the validating webhook. It follows the settings for registries.
@@ -60,10 +64,12 @@ func NewValidation(ctx context.Context, settings configmap.Watcher) *controller.
 		kubeclient.Get(ctx).CoordinationV1().Leases(system.Namespace()),
 		claim.LiveEntries(catalogclient.Get(ctx).ImagecatalogV1alpha1()),
 	)
-	callbacks := map[schema.GroupVersionKind]validation.Callback{
-		v1alpha1.SchemeGroupVersion.WithKind("CatalogImage"): RefuseDuplicates(keeper),
+	kinds := map[schema.GroupVersionKind]resourcesemantics.GenericCRD{
+		imageKind:  newAdmittedImage(ctx, followRegistries(ctx, watcher)),
+		policyKind: &admittedPolicy{},
 	}
-	return guard(validation.NewAdmissionController(ctx, validationName, "/validation", kinds(ctx, followRegistries(ctx, watcher)), nil, disallowUnknownFields, callbacks))
+	callbacks := map[schema.GroupVersionKind]validation.Callback{imageKind: RefuseDuplicates(keeper)}
+	return guard(validation.NewAdmissionController(ctx, validationName, "/validation", kinds, nil, disallowUnknownFields, callbacks))
 }
 
 // NewConfigValidation constructs the controller that validates the catalog's own config maps.

@@ -1,6 +1,7 @@
 // Package admission holds the controllers of the webhook: defaults, validation, duplicates and the config maps; and the
 // server that answers for them.
-// Nothing here asks a registry: whether an entry is admitted depends on what it says and what the cluster holds.
+// Nothing here asks a registry: whether an entry is admitted depends on what it says and what the cluster holds. A policy is
+// admitted when pkg/policy can read it; the Secrets that it names may come later.
 //
 // The ConfigMap config-registries says of which repositories there may be images. Each replica follows it, so that no
 // request waits for a look-up, and one that comes within the moment of a change may be judged by what held before: the
