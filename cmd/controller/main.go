@@ -1,4 +1,4 @@
-// Command controller holds the entries of the catalog against their registries.
+// Command controller holds the entries of the catalog against their registries and policies.
 package main
 
 import (
@@ -10,7 +10,9 @@ import (
 	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/signals"
 
+	"imagecatalog.dev/catalog/pkg/namespace"
 	"imagecatalog.dev/catalog/pkg/reconciler/catalogimage"
+	"imagecatalog.dev/catalog/pkg/reconciler/catalogpolicy"
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
@@ -20,7 +22,9 @@ func main() {
 	if err != nil {
 		log.Fatalln("connecting to the API server:", err)
 	}
+	namespaces := namespace.NewLabels(metadata)
 	sharedmain.MainWithConfig(signals.NewContext(), "controller", config,
+		catalogpolicy.NewController(metadata, namespaces),
 		catalogimage.NewController(registry.New(nil, registry.RefuseWhenBusy()), metadata, otel.Meter("imagecatalog.dev/catalog/pkg/reconciler/catalogimage")),
 	)
 }

@@ -46,14 +46,15 @@ type authority struct {
 }
 
 // Read takes a policy as it is stored. What cannot be read is an *apis.FieldError with the path; the rest of the policy is
-// given all the same, for who has to judge by it. ErrKeysNotRead is the error of a policy that nobody can judge by yet.
+// given all the same, for who has to judge by it. ErrKeysNotRead is the error of a policy that nobody can judge by yet: what
+// is given says which images it is for, and satisfied by none.
 func Read(stored *v1alpha1.CatalogPolicy) (*Policy, error) {
 	p := &Policy{Name: stored.Name, Mode: v1alpha1.ModeEnforce, SignedPlatforms: stored.Spec.SignedPlatforms, metadata: stored.Spec.RequiredMetadata}
 	if !stored.Spec.Enforces() {
 		p.Mode = v1alpha1.ModeWarn
 	}
 	if namesSecret(&stored.Spec) && stored.Status.ObservedGeneration != stored.Generation {
-		return nil, ErrKeysNotRead
+		return p.withoutKeys(&stored.Spec), ErrKeysNotRead
 	}
 	problems := p.readImages(&stored.Spec).Also(p.readNamespaces(&stored.Spec)).Also(p.readPlatforms(&stored.Spec)).
 		Also(p.readAuthorities(stored)).Also(p.readValidations(&stored.Spec))
@@ -62,6 +63,17 @@ func Read(stored *v1alpha1.CatalogPolicy) (*Policy, error) {
 		return p, problems.ViaField("spec")
 	}
 	return p, nil
+}
+
+// withoutKeys is what can be said of a policy before its keys were read. What else is wrong with it is said afterwards.
+func (p *Policy) withoutKeys(spec *v1alpha1.CatalogPolicySpec) *Policy {
+	_, _ = p.readImages(spec), p.readNamespaces(spec)
+	for i := range spec.Authorities {
+		p.authorities = append(p.authorities, authority{
+			Authority: signature.Authority{Name: spec.Authorities[i].Name}, lacks: ErrKeysNotRead.Error(),
+		})
+	}
+	return p
 }
 
 // Validate gives what of a policy cannot be read, with the path; nil if nothing. Keys in Secrets are not looked at.
@@ -174,7 +186,12 @@ func (p *Policy) readValidations(spec *v1alpha1.CatalogPolicySpec) (problems *ap
 
 // Selects says whether the policy is for images of a repository in a namespace with such labels.
 func (p *Policy) Selects(repository name.Repository, namespace map[string]string) bool {
-	return p.SelectsImage(repository) && p.namespaces.Matches(labels.Set(namespace))
+	return p.SelectsImage(repository) && p.SelectsNamespace(namespace)
+}
+
+// SelectsNamespace says whether the policy is for some images in a namespace with such labels.
+func (p *Policy) SelectsNamespace(namespace map[string]string) bool {
+	return p.namespaces.Matches(labels.Set(namespace))
 }
 
 // SelectsImage says whether the policy is for images of a repository in some namespace.
