@@ -10,7 +10,6 @@ import (
 	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/signals"
 
-	"imagecatalog.dev/catalog/pkg/namespace"
 	"imagecatalog.dev/catalog/pkg/reconciler/catalogimage"
 	"imagecatalog.dev/catalog/pkg/reconciler/catalogpolicy"
 	"imagecatalog.dev/catalog/pkg/registry"
@@ -22,9 +21,8 @@ func main() {
 	if err != nil {
 		log.Fatalln("connecting to the API server:", err)
 	}
-	namespaces := namespace.NewLabels(metadata)
 	sharedmain.MainWithConfig(signals.NewContext(), "controller", config,
-		catalogpolicy.NewController(metadata, namespaces),
+		catalogpolicy.NewController(metadata),
 		catalogimage.NewController(registry.New(nil, registry.RefuseWhenBusy()), metadata, otel.Meter("imagecatalog.dev/catalog/pkg/reconciler/catalogimage")),
 	)
 }

@@ -29,7 +29,7 @@ var floors = []struct {
 }{
 	{"contracts: kinds, registries, the results and parameters of Tasks", []string{"pkg/apis", "pkg/registry", "pkg/result", "pkg/param"}},
 	{"generated clients", []string{"pkg/client"}},
-	{"one question each: is it signed, is it claimed, who may see it, how often was it asked for, what to serve with, where is the cluster, how is a namespace labelled, what is in the pod", []string{"pkg/signature", "pkg/claim", "pkg/access", "pkg/tally", "pkg/keypair", "pkg/apiserver", "pkg/namespace", "pkg/pod"}},
+	{"one question each: is it signed, is it claimed, who may see it, how often was it asked for, what to serve with, where is the cluster, what is in the pod", []string{"pkg/signature", "pkg/claim", "pkg/access", "pkg/tally", "pkg/keypair", "pkg/apiserver", "pkg/pod"}},
 	{"judges over them", []string{"pkg/policy", "pkg/source"}},
 	{"flows, from a request or an event to its outcome", []string{"pkg/reconciler/*", "pkg/admission", "pkg/certificate", "pkg/query", "pkg/publish", "pkg/verify", "pkg/assemble"}},
 	{"what tiers of tests stand on: the catalog as processes, registries with faults, signatures of all kinds", []string{"test/plane", "test/faults", "test/signatures"}},

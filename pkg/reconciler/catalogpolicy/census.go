@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -36,8 +37,16 @@ type Count struct {
 
 // census counts entries by what their statuses say.
 type census struct {
-	entries cache.Indexer // with entriesOfRepository
-	labels  func(namespace string) map[string]string
+	entries    cache.Indexer // with entriesOfRepository
+	namespaces corelisters.NamespaceLister
+}
+
+// labelsOf are none for a namespace that is being deleted, or so new that its event is to come.
+func (c census) labelsOf(namespace string) map[string]string {
+	if known, err := c.namespaces.Get(namespace); err == nil {
+		return known.Labels
+	}
+	return nil
 }
 
 // Count implements Entries.
@@ -53,7 +62,7 @@ func (c census) Count(p *policy.Policy) Count {
 			continue // no such index, which a test would see
 		}
 		for _, object := range known {
-			if entry := object.(*v1alpha1.CatalogImage); p.SelectsNamespace(c.labels(entry.Namespace)) {
+			if entry := object.(*v1alpha1.CatalogImage); p.SelectsNamespace(c.labelsOf(entry.Namespace)) {
 				counted.add(entry, p)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	namespaceinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/namespace"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection"
@@ -16,19 +17,18 @@ import (
 	entryinformer "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogimage"
 	policyinformer "imagecatalog.dev/catalog/pkg/client/injection/informers/catalog/v1alpha1/catalogpolicy"
 	catalogpolicyreconciler "imagecatalog.dev/catalog/pkg/client/injection/reconciler/catalog/v1alpha1/catalogpolicy"
-	"imagecatalog.dev/catalog/pkg/namespace"
 	"imagecatalog.dev/catalog/pkg/policy"
 )
 
 // NewController returns the constructor of the controller. By metadata it sees the Secrets of the catalog's namespace change.
-func NewController(metadata metadata.Interface, namespaces *namespace.Labels) injection.ControllerConstructor {
+func NewController(metadata metadata.Interface) injection.ControllerConstructor {
 	return func(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-		entries, policies := entryinformer.Get(ctx).Informer(), policyinformer.Get(ctx)
+		entries, policies, namespaces := entryinformer.Get(ctx).Informer(), policyinformer.Get(ctx), namespaceinformer.Get(ctx)
 		secrets := newSecretInformer(metadata, system.Namespace())
 		keys := newPublicKeys(kubeclient.Get(ctx).CoreV1().Secrets(system.Namespace()), secrets.GetStore(), system.Namespace())
 		impl := catalogpolicyreconciler.NewImpl(ctx, &Reconciler{
 			keys:    keys,
-			entries: census{entries.GetIndexer(), namespaces.Of},
+			entries: census{entries.GetIndexer(), namespaces.Lister()},
 		})
 		events := events{impl, policies.Lister(), policy.NewLibrary(policies.Lister())}
 		if err := errors.Join(
@@ -36,13 +36,12 @@ func NewController(metadata metadata.Interface, namespaces *namespace.Labels) in
 			handle(policies.Informer(), events.ofPolicies()),
 			handle(entries, events.ofEntries()),
 			handle(secrets, keys.forgetting(events.secretChanged)),
-			namespaces.OnChange(events.namespaceChanged),
+			handle(namespaces.Informer(), events.ofNamespaces()),
 		); err != nil {
 			logging.FromContext(ctx).Fatalw("Starting to watch", "error", err)
 		}
 		go secrets.RunWithContext(ctx)
 		cache.WaitForCacheSync(ctx.Done(), secrets.HasSynced)
-		namespaces.Start(ctx)
 		return impl
 	}
 }

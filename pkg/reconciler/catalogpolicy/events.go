@@ -1,9 +1,11 @@
 package catalogpolicy
 
 import (
+	"maps"
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
@@ -101,13 +103,25 @@ func (e events) secretChanged(secret string) {
 	})
 }
 
-// namespaceChanged enqueues the policies that select by labels of namespaces.
-func (e events) namespaceChanged(string) {
-	e.each(func(p *v1alpha1.CatalogPolicy) {
-		if p.Spec.NamespaceSelector != nil {
-			e.countSoon(p.Name)
-		}
-	})
+// ofNamespaces enqueues the policies that select by labels of namespaces. One that goes takes its entries along.
+func (e events) ofNamespaces() cache.ResourceEventHandler {
+	recount := func() {
+		e.each(func(p *v1alpha1.CatalogPolicy) {
+			if p.Spec.NamespaceSelector != nil {
+				e.countSoon(p.Name)
+			}
+		})
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { recount() },
+		UpdateFunc: func(before, after any) {
+			was, wasOne := before.(*corev1.Namespace)
+			is, isOne := after.(*corev1.Namespace)
+			if wasOne && isOne && !maps.Equal(was.Labels, is.Labels) {
+				recount()
+			}
+		},
+	}
 }
 
 func (e events) each(do func(*v1alpha1.CatalogPolicy)) {
