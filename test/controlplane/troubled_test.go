@@ -54,6 +54,14 @@ func (r *troubled) tagged(tag string) string {
 // own. It returns when they are available.
 func (r *troubled) publish(t *testing.T, count int, checkInterval time.Duration) (*vigil, v1.Image) {
 	t.Helper()
+	v, image := r.put(t, count, checkInterval)
+	v.await(t, count, isAvailable)
+	return v, image
+}
+
+// put is publish for entries that may not become available.
+func (r *troubled) put(t *testing.T, count int, checkInterval time.Duration) (*vigil, v1.Image) {
+	t.Helper()
 	image, err := random.Image(512, 1)
 	require.NoError(t, err)
 	require.NoError(t, remote.Write(r.direct.Tag("0"), image))
@@ -68,7 +76,6 @@ func (r *troubled) publish(t *testing.T, count int, checkInterval time.Duration)
 		_, err := catalog.ImagecatalogV1alpha1().CatalogImages(v.namespace).Create(ctx, entry, metav1.CreateOptions{})
 		return err
 	})
-	v.await(t, count, isAvailable)
 	return v, image
 }
 

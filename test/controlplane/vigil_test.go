@@ -98,6 +98,16 @@ func (v *vigil) now() map[string]*v1alpha1.CatalogImage {
 	return maps.Clone(v.latest)
 }
 
+// one gives some entry, as it is.
+func (v *vigil) one(t *testing.T) *v1alpha1.CatalogImage {
+	t.Helper()
+	for _, entry := range v.now() {
+		return entry
+	}
+	require.Fail(t, "there is no entry")
+	return nil
+}
+
 // count counts the entries for which something holds now.
 func (v *vigil) count(holds func(*v1alpha1.CatalogImage) bool) (found int) {
 	for _, entry := range v.now() {

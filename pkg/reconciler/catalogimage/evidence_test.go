@@ -32,7 +32,9 @@ func TestEvidenceIsOfAnEntryInARepository(t *testing.T) {
 func TestEvidenceIsBounded(t *testing.T) {
 	const each = 100 << 10
 	e := newEvidences()
-	name := func(n int) types.NamespacedName { return types.NamespacedName{Namespace: "radar", Name: strconv.Itoa(n)} }
+	name := func(n int) types.NamespacedName {
+		return types.NamespacedName{Namespace: "radar", Name: strconv.Itoa(n)}
+	}
 	for n := range 2 * mostEvidenceBytes / each {
 		e.keep(name(0), evidenceOf(each)) // is used, and stays
 		e.keep(name(n), evidenceOf(each))

@@ -133,7 +133,9 @@ type fakePolicies struct {
 	err error
 }
 
-func (p fakePolicies) Selecting(name.Repository, string) ([]*policy.Policy, error) { return p.all, p.err }
+func (p fakePolicies) Selecting(name.Repository, string) ([]*policy.Policy, error) {
+	return p.all, p.err
+}
 
 // fakeKeychains are empty ones that lack something, or an error.
 type fakeKeychains struct {

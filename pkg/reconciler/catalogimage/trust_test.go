@@ -337,4 +337,3 @@ func TestACheckThatWasAskedForCollectsAnew(t *testing.T) {
 	s.reconcile()
 	s.assertCondition(v1alpha1.ConditionVerified, "True", "Verified")
 }
-
