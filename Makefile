@@ -19,7 +19,7 @@ ifeq ($(CLUSTER),current)
 	@go run ./test/run
 else
 	@$(cluster) up
-	@env=$$($(cluster) env) && eval "$$env" && go run ./test/run
+	@env=$$($(cluster) env && $(cluster) cosign) && eval "$$env" && go run ./test/run
 endif
 
 stop:

@@ -22,7 +22,7 @@ inside() {
   case $tier in
   registries) env=$(cluster registries && cluster cosign) ;;
   control-plane) env=$(cluster env --control-plane && cluster prometheus) ;;
-  cluster) env=$(cluster env) ;;
+  cluster) env=$(cluster env && cluster cosign) ;;
   esac
   (eval "$env" && "$@")
 }

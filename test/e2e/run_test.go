@@ -45,6 +45,15 @@ func TestRunShowsTheWholeWayOfAnImage(t *testing.T) {
 	assert.Regexp(t, row, runOutput)
 }
 
+func TestRunShowsThatASignatureIsFound(t *testing.T) {
+	entry := newestEntry(t)
+	unsigned := strings.Index(runOutput, entry.Name+"  Verified=False  "+entry.Status.Digest+": demo: the image has no signature")
+	signed := strings.Index(runOutput, entry.Name+"  Verified=True  by demo (policy demo-is-signed)")
+	assert.Positive(t, unsigned, runOutput)
+	assert.Greater(t, signed, unsigned, runOutput)
+	assert.True(t, entry.Status.GetCondition(v1alpha1.ConditionVerified).IsTrue())
+}
+
 func TestWhatRunSaysToTryNextWorks(t *testing.T) {
 	_, next, found := strings.Cut(runOutput, "Try next:\n")
 	require.True(t, found, runOutput)

@@ -37,7 +37,7 @@ func printNextSteps(ctx context.Context, s site) error {
 	fmt.Printf(`The catalog answers at %[1]s, as %[2]s. Try next:
   curl --silent --cacert %[3]s --connect-to %[2]s:443:%[1]s --header "Authorization: Bearer $(kubectl --namespace %[4]s create token reader)" --header 'Accept: text/plain' 'https://%[2]s/v1/images?architecture=arm64&target=raspberry-pi'
   kubectl --namespace %[4]s get catalogimages
-  tkn task start verify --namespace %[4]s --param IMAGE_URL=%[5]s --use-param-defaults --skip-optional-workspace --showlog
-`, query.address, queryHost, query.ca, demoNamespace, s.imageReference())
+  tkn task start verify --namespace %[4]s --param IMAGE_URL=%[5]s --param PUBLIC_KEY="$(cat %[6]s)" --use-param-defaults --skip-optional-workspace --showlog
+`, query.address, queryHost, query.ca, demoNamespace, s.imageReference(), s.publicKey())
 	return nil
 }

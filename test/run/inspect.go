@@ -32,7 +32,7 @@ type site struct {
 // inspect looks at everything that is needed before anything is changed, and names all that is missing in one line.
 func inspect(ctx context.Context) (site, error) {
 	var lacks []string
-	for _, tool := range []string{"kubectl", "tkn", "ko"} {
+	for _, tool := range []string{"kubectl", "tkn", "ko", cosignProgram()} {
 		if _, err := exec.LookPath(tool); err != nil {
 			lacks = append(lacks, tool+" on the PATH")
 		}

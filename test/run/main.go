@@ -1,6 +1,6 @@
 // Command run shows the whole way of an image through the catalog, on the cluster of the current kubeconfig: it
-// installs the product from config/ and tasks/, has a Tekton pipeline build, publish and verify an image, and lists
-// the catalog. It leaves everything running and may be run again.
+// installs the product from config/ and tasks/, has a Tekton pipeline build, publish and verify an image, signs it, and
+// lists the catalog. It leaves everything running and may be run again.
 //
 // `make run` calls it with the embedded cluster of test/cluster; with CLUSTER=current it uses yours.
 package main
@@ -37,6 +37,7 @@ func run(ctx context.Context) error {
 		{"Installing the Tasks and the Pipeline", installTasks},
 		{"Putting a Debian root file system for two architectures into the registry", pushRootFS},
 		{"Running the pipeline: build, catalog-publish, catalog-verify", runPipeline},
+		{"Asking for a signature by a CatalogPolicy, and signing the image with cosign", signImage},
 		{"Listing the catalog", listCatalog},
 	} {
 		began := time.Now()
