@@ -49,6 +49,7 @@ func (q *queryBench) names() []string {
 		if apiPaths[page.name] != "" {
 			names = append(names, "query/"+page.name+"/api-server")
 		}
+		names = append(names, shareNames("query/"+page.name)...)
 	}
 	return names
 }
@@ -95,6 +96,7 @@ func (q *queryBench) onPlane(ctx context.Context) (figures []figure, err error) 
 		q.ready,
 		func(ctx context.Context) ([]figure, error) { return q.memory(ctx, empty) },
 		q.answers,
+		q.shares,
 		q.busy,
 	} {
 		more, err := part(ctx)

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 )
 
@@ -61,6 +63,45 @@ func (q *queryBench) answers(ctx context.Context) (figures []figure, err error) 
 		figures = append(figures, against...)
 	}
 	return figures, nil
+}
+
+// shares measures what the parts of the work take of the CPU time, under the load of each page.
+func (q *queryBench) shares(ctx context.Context) (figures []figure, err error) {
+	for _, page := range listed {
+		profile, err := q.profileUnder(ctx, page.target)
+		if err != nil {
+			return nil, err
+		}
+		found, err := sharesIn(profile)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, found.figures("query/"+page.name)...)
+	}
+	return figures, nil
+}
+
+// profileUnder takes a CPU profile over one long round.
+func (q *queryBench) profileUnder(ctx context.Context, target string) (_ []byte, err error) {
+	under, err := newLoad(ctx, q.endpoint(target), 16)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, under.close()) }()
+	var profile *answer
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		profile, err = fetchProfile(ctx, q.Query, fmt.Sprintf("profile?seconds=%d", profileSeconds))
+		return err
+	})
+	group.Go(func() error {
+		_, err := under.round(profileSeconds * time.Second)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return profile.body, nil
 }
 
 // busy measures the first page while many clients change entries as fast as they can.

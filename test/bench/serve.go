@@ -38,12 +38,8 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 	certificate := flags.String("certificate", "", "serve by HTTPS with tls.crt and tls.key of this `directory`")
 	admit := flags.String("admit", "", "admit everything, by HTTPS with tls.crt and tls.key of this `directory`")
 	images := flags.Int("images", 0, "serve a registry with this many images")
-	profile := flags.String("profile", "", "write a CPU profile to this `file`")
+	profile := flags.String("profile", "", "write a CPU profile of the time after it is ready to this `file`")
 	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	stopProfile, err := startProfile(*profile)
-	if err != nil {
 		return err
 	}
 	begin := func(ctx context.Context) (server, error) { return newCatalog(ctx, *entries) }
@@ -57,7 +53,15 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 	case *admit != "":
 		begin = func(context.Context) (server, error) { return newAdmitting(*admit), nil }
 	}
-	return errors.Join(serveUntil(ctx, begin, in, out), stopProfile())
+	s, err := begin(ctx)
+	if err != nil {
+		return err
+	}
+	stopProfile, err := startProfile(*profile)
+	if err != nil {
+		return err
+	}
+	return errors.Join(serveUntil(ctx, s, in, out), stopProfile())
 }
 
 // server answers requests that come to the listener until the context ends.
@@ -65,11 +69,7 @@ type server interface {
 	Serve(context.Context, net.Listener) error
 }
 
-func serveUntil(ctx context.Context, begin func(context.Context) (server, error), in io.Reader, out io.Writer) error {
-	s, err := begin(ctx)
-	if err != nil {
-		return err
-	}
+func serveUntil(ctx context.Context, s server, in io.Reader, out io.Writer) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listening on loopback: %w", err)
