@@ -16,8 +16,8 @@ const (
 	// maxWatches are how many of them are watches; of one caller, a quarter of them.
 	maxWatches = 1024
 	// maxScans are how many requests at a time may want to look through the whole catalog, for a text or a selector that
-	// nobody asked for lately; of one caller, half of them. As many do so as there are processors, for milliseconds each;
-	// the others wait for maxWait.
+	// nobody asked for lately, or to undo what happened since the version of a walk; of one caller, half of them. As many do
+	// so as there are processors, for milliseconds each; the others wait for maxWait.
 	maxScans = 512
 	maxWait  = time.Second
 )
@@ -47,7 +47,7 @@ func (g *gates) scan(ctx context.Context, caller string) (func(), error) {
 	defer cancel()
 	if err := g.scanning.Acquire(ctx, 1); err != nil {
 		leave()
-		return nil, tooMany("Too many texts and selectors are being looked for that nobody asked for lately. Try again in a moment.")
+		return nil, tooMany("Too many texts, selectors and pages of the past are being looked for that nobody asked for lately. Try again in a moment.")
 	}
 	return func() { g.scanning.Release(1); leave() }, nil
 }

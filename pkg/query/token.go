@@ -70,7 +70,7 @@ func (p *parameters) at(ctx context.Context, v *view) (*index.Snapshot, error) {
 	if err != nil || p.proceed == nil {
 		return latest, err
 	}
-	snapshot, err := v.catalog.At(p.proceed.Version)
+	snapshot, err := v.at(ctx, p.proceed.Version)
 	switch {
 	case errors.Is(err, index.ErrGone):
 		return nil, newProblem(http.StatusGone,

@@ -72,6 +72,18 @@ func (v *view) prepare(ctx context.Context, q *index.Query) (*index.Snapshot, er
 	return v.catalog.Prepare(q), nil
 }
 
+// at gives the catalog as it was at a version.
+func (v *view) at(ctx context.Context, version uint64) (*index.Snapshot, error) {
+	if !v.catalog.Remembers(version) {
+		leave, err := v.who.gates.scan(ctx, v.who.caller.Name())
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	return v.catalog.At(version)
+}
+
 // judge finds the scope as it is now. A namespace that the path names must be in it.
 func (v *view) judge(ctx context.Context) (err error) {
 	switch {

@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,32 @@ func TestFacetsAndResolveSpeakOfWhatTheCallerMayList(t *testing.T) {
 	for _, path := range []string{"/v1/facets", "/v1/resolve"} {
 		assert.Equal(t, http.StatusUnauthorized, request(t, http.MethodGet, base+path, nil).status)
 	}
+}
+
+// Undoing what happened since is work for which a caller may have to wait; what is remembered is not.
+func TestPagesOfThePastWaitForTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		catalog := catalogOf(imagetest.Image("a", "one", 1))
+		catalog.store(imagetest.Image("a", "two", 2))
+		who := &visitor{reviewer: everybody(), gates: newGates()}
+		require.NoError(t, who.identify(t.Context()))
+		walk := newView(catalog.Index, who, verbList, &parameters{})
+		require.NoError(t, who.gates.scanning.Acquire(t.Context(), int64(runtime.GOMAXPROCS(0))))
+		_, err := walk.at(t.Context(), 100)
+		require.Error(t, err)
+		assert.Equal(t, http.StatusTooManyRequests, problemOf(err).Status)
+		_, err = walk.at(t.Context(), 101)
+		require.NoError(t, err)
+
+		who.gates.scanning.Release(1)
+		then, err := walk.at(t.Context(), 100)
+		require.NoError(t, err)
+		assert.Equal(t, 1, then.Len())
+		require.NoError(t, who.gates.scanning.Acquire(t.Context(), 1))
+		again, err := walk.at(t.Context(), 100)
+		require.NoError(t, err)
+		assert.Same(t, then, again)
+	})
 }
 
 // What restricting costs a request of a caller who is known: go test -bench View ./pkg/query

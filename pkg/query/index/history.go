@@ -11,6 +11,8 @@ import (
 const (
 	historyAge   = 5 * time.Minute
 	historyBytes = 64 << 20 // of entries that are kept for it alone
+	// forgottenBytes of entries may be kept besides, until those that are not forgotten move.
+	forgottenBytes = 8 << 20
 )
 
 // The errors of asking for a version.
@@ -30,13 +32,16 @@ type Change struct {
 	at time.Time
 }
 
-// history is what happened lately, in order.
+// history is what happened lately, in order. A part of the changes that was given away never changes: later ones are
+// appended behind it, and what is forgotten is left alone until the others move elsewhere.
 type history struct {
 	changes []Change
 	floor   uint64 // the oldest version that can be gone back to
 	seen    uint64 // the newest version that was heard of; nothing changed since the last change
 	bytes   int
 	gaps    []gap
+
+	forgotten, forgottenBytes int // before the changes, in the same place
 }
 
 // gap is two versions between which it is not known what the catalog was.
@@ -57,11 +62,15 @@ func (h *history) forget(now time.Time) {
 	for ; n < len(h.changes) && (h.bytes > historyBytes || now.Sub(h.changes[n].at) > historyAge); n++ {
 		if before := h.changes[n].Before; before != nil {
 			h.bytes -= before.size()
+			h.forgottenBytes += before.size()
 		}
 		h.floor = h.changes[n].Version
 	}
-	clear(h.changes[:n])
 	h.changes = h.changes[n:]
+	h.forgotten += n
+	if h.forgotten > len(h.changes) || h.forgottenBytes > forgottenBytes {
+		h.changes, h.forgotten, h.forgottenBytes = slices.Clone(h.changes), 0, 0
+	}
 	h.gaps = slices.DeleteFunc(h.gaps, func(g gap) bool { return g.until <= h.floor })
 }
 
@@ -79,7 +88,7 @@ func (h *history) restart(version uint64) {
 	*h = history{floor: version, seen: version}
 }
 
-// since gives the changes after a version, in order. The slice is only valid until the next change.
+// since gives the changes after a version, in order.
 func (h *history) since(version uint64) ([]Change, error) {
 	switch {
 	case version < h.floor:
@@ -89,5 +98,6 @@ func (h *history) since(version uint64) ([]Change, error) {
 	case slices.ContainsFunc(h.gaps, func(g gap) bool { return g.after < version && version < g.until }):
 		return nil, ErrGone
 	}
-	return h.changes[sort.Search(len(h.changes), func(n int) bool { return h.changes[n].Version > version }):], nil
+	first := sort.Search(len(h.changes), func(n int) bool { return h.changes[n].Version > version })
+	return slices.Clip(h.changes[first:]), nil
 }

@@ -27,8 +27,8 @@ type Index struct {
 	writing sync.Mutex // guards what follows
 	ids     ids
 	history history
-	changed chan struct{} // closed at the next change
-	past    *lru.Cache[uint64, *Snapshot]
+	changed chan struct{}                        // closed at the next change
+	past    *lru.Cache[uint64, func() *Snapshot] // each makes one when it is first called
 }
 
 var (
@@ -38,7 +38,7 @@ var (
 
 // New gives an index that is to be filled by a reflector.
 func New() *Index {
-	past, err := lru.New[uint64, *Snapshot](maxPast)
+	past, err := lru.New[uint64, func() *Snapshot](maxPast)
 	if err != nil {
 		panic(err) // only for a size that is none
 	}
@@ -204,22 +204,44 @@ func (*Index) Resync() error { return nil }
 
 // At gives the catalog as it was at a version. The errors are ErrGone and ErrAhead.
 func (i *Index) At(version uint64) (*Snapshot, error) {
+	then, err := i.at(version)
+	if err != nil {
+		return nil, err
+	}
+	return then(), nil
+}
+
+// at gives what makes the snapshot of a version: changes need not wait until all that happened since is undone.
+func (i *Index) at(version uint64) (func() *Snapshot, error) {
 	i.writing.Lock()
 	defer i.writing.Unlock()
 	undo, err := i.history.since(version)
-	if err != nil || len(undo) == 0 {
-		return i.Latest(), err
+	if err != nil {
+		return nil, err
+	}
+	latest := i.Latest()
+	if len(undo) == 0 {
+		return func() *Snapshot { return latest }, nil
 	}
 	if kept, ok := i.past.Get(version); ok {
 		return kept, nil
 	}
-	past := i.Latest().change()
-	for _, c := range slices.Backward(undo) {
-		past.replace(c.After, c.Before)
-	}
-	made := past.done(version)
+	past := latest.change()
+	made := sync.OnceValue(func() *Snapshot {
+		for _, c := range slices.Backward(undo) {
+			past.replace(c.After, c.Before)
+		}
+		return past.done(version)
+	})
 	i.past.Add(version, made)
 	return made, nil
+}
+
+// Remembers says whether At need not undo anything.
+func (i *Index) Remembers(version uint64) bool {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	return version >= i.Latest().Version || i.past.Contains(version)
 }
 
 // Since gives what happened after a version, the version of the last that did, and a channel that is closed when more
@@ -227,8 +249,8 @@ func (i *Index) At(version uint64) (*Snapshot, error) {
 func (i *Index) Since(version uint64) (changes []Change, last uint64, more <-chan struct{}, err error) {
 	i.writing.Lock()
 	defer i.writing.Unlock()
-	kept, err := i.history.since(version)
-	return slices.Clone(kept), max(version, i.Latest().Version), i.changed, err
+	changes, err = i.history.since(version)
+	return changes, max(version, i.Latest().Version), i.changed, err
 }
 
 // Changed gives a channel that is closed at the next change.

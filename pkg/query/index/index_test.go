@@ -134,7 +134,7 @@ func readUntil(t *testing.T, stop <-chan struct{}, index *Index, stable int) {
 		page := index.Prepare(q).Page(q)
 		assert.Len(t, page.Entries, stable)
 		assert.Equal(t, stable, page.Total)
-		past, err := index.At(index.Latest().Version)
+		past, err := index.At(index.Latest().Version - 50*uint64(n%2))
 		if assert.NoError(t, err) {
 			all := past.Page(newest(1000)).Entries
 			for n := 1; n < len(all); n++ {
