@@ -2,8 +2,12 @@ package query
 
 import (
 	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,4 +67,44 @@ func TestQueriesHaveIdentitiesOfTheirOwn(t *testing.T) {
 	second, err := parseListing("target=b&distro=a&limit=4", "")
 	require.NoError(t, err)
 	assert.Equal(t, first.identity, second.identity)
+}
+
+// A walk can go on for five minutes from when the catalog changed, and not a second longer; nor can a watch that broke off.
+func TestAWalkHasFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		catalog := catalogOf(imagetest.Image("a", "one", 1), imagetest.Image("a", "two", 2))
+		handler := handlerOf(t, catalog.Index)
+		ask := func(query string) *httptest.ResponseRecorder {
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/images?"+query, nil))
+			return response
+		}
+		first := decode[listing](t, ask("limit=1").Body.String())
+		walk, watch := "limit=1&continue="+first.Continue, "watch=true&resourceVersion="+first.ResourceVersion
+
+		time.Sleep(time.Hour)
+		catalog.UpdateResourceVersion("101") // a bookmark
+		assert.Equal(t, http.StatusOK, ask(walk).Code, "while nothing changes, nothing is too old")
+		catalog.version = 101
+		catalog.delete("a", "one")
+		time.Sleep(5 * time.Minute)
+		catalog.store(imagetest.Image("a", "three", 3))
+		second := decode[listing](t, ask(walk).Body.String())
+		require.Len(t, second.Items, 1)
+		assert.Equal(t, "one", second.Items[0].Name, "it was there when the walk began")
+		assert.Equal(t, 2, second.Total)
+
+		time.Sleep(time.Second)
+		catalog.UpdateResourceVersion("104")
+		for query, want := range map[string]string{
+			walk:  "The parameter continue is too old: the catalog has changed since, and what it was is not kept any more. Leave continue out to begin again.",
+			watch: "The resourceVersion is too old: what happened since is not kept any more. List again, and watch from there.",
+		} {
+			response := ask(query)
+			assert.Equal(t, http.StatusGone, response.Code)
+			assert.Equal(t, want, decode[Problem](t, response.Body.String()).Detail)
+		}
+		again := decode[listing](t, ask("limit=1").Body.String())
+		assert.Equal(t, http.StatusOK, ask("limit=1&continue="+again.Continue).Code)
+	})
 }
