@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/julienschmidt/httprouter"
 
@@ -54,20 +55,29 @@ func resolve(catalog *index.Index) personal {
 	}
 }
 
-// resolveIn looks from the newest on.
+// resolveIn looks at the newest that match, of which the first that can be used is chosen. Where it is none of those it is
+// found among those that can be used, so that any number that cannot costs nothing.
 func resolveIn(snapshot *index.Snapshot, q *index.Query) (chosen *index.Entry, lost []runnerUp) {
 	lost = []runnerUp{}
-	snapshot.Walk(q, func(e *index.Entry) bool {
+	newest := *q
+	newest.Limit = maxRunnersUp
+	page := snapshot.Page(&newest)
+	for _, e := range page.Entries {
 		if e.Usable() {
-			chosen = e
-			return false
+			return e, lost
 		}
-		if len(lost) < maxRunnersUp {
-			lost = append(lost, whyNot(e))
-		}
-		return true
-	})
-	return chosen, lost
+		lost = append(lost, whyNot(e))
+	}
+	if !page.More {
+		return nil, lost
+	}
+	usable := *q
+	usable.Limit = 1
+	usable.Facets = append(slices.Clone(q.Facets), index.Facet{Kind: index.Usable})
+	if best := snapshot.Page(&usable).Entries; len(best) > 0 {
+		return best[0], lost
+	}
+	return nil, lost
 }
 
 // whyNot says why an entry cannot be used, from what its listing says.

@@ -67,7 +67,7 @@ func newEntry(image *v1alpha1.CatalogImage) (*Entry, error) {
 		labels:    labelsOf(image.Labels),
 		text:      textOf(item),
 		detail:    detailOf(image),
-		usable:    item.Phase == v1alpha1.PhaseAvailable && item.Lifecycle == v1alpha1.LifecycleActive && item.Digest != "",
+		usable:    item.usable(),
 	}, nil
 }
 

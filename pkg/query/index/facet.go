@@ -21,6 +21,7 @@ const (
 	Channel
 	Series
 	Tag
+	Usable // of no value: the image can be had and should be used, see [Entry.Usable]
 )
 
 // Facet is a property that entries share. An entry may have several of a kind.
@@ -49,6 +50,9 @@ func facetsOf(item *Item) []unique.Handle[Facet] {
 		if value != "" {
 			facets = append(facets, facet(kind, value))
 		}
+	}
+	if item.usable() {
+		facets = append(facets, facet(Usable, ""))
 	}
 	return facets
 }

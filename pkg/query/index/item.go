@@ -54,6 +54,10 @@ type Item struct {
 	LastCheckedAt string `json:"lastCheckedAt,omitempty"`
 }
 
+func (i *Item) usable() bool {
+	return i.Phase == v1alpha1.PhaseAvailable && i.Lifecycle == v1alpha1.LifecycleActive && i.Digest != ""
+}
+
 // Detail is what the answer for a single entry has besides the fields of [Item]. The parts that are lists of the API are
 // as the API has them, see pkg/apis/catalog/v1alpha1.
 type Detail struct {

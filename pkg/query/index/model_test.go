@@ -43,7 +43,7 @@ func (m model) page(q *Query) (names []string, total int) {
 
 func (m model) matches(q *Query, e *Entry) bool {
 	for _, f := range q.Facets {
-		if !slices.Contains(e.Values(f.Kind), f.Value) {
+		if f.Kind == Usable && !e.Usable() || f.Kind != Usable && !slices.Contains(e.Values(f.Kind), f.Value) {
 			return false
 		}
 	}
@@ -128,6 +128,9 @@ func (r random) query() *Query {
 		if value != "" && r.IntN(2) == 0 {
 			q.Facets = append(q.Facets, Facet{kind, value})
 		}
+	}
+	if r.IntN(5) == 0 {
+		q.Facets = append(q.Facets, Facet{Kind: Usable})
 	}
 	switch r.IntN(8) {
 	case 0:

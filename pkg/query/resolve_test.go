@@ -1,0 +1,72 @@
+package query
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/query/imagetest"
+	"imagecatalog.dev/catalog/pkg/query/index"
+)
+
+func TestOfManyThatCannotBeUsedTheNewestSayWhy(t *testing.T) {
+	failed := imagetest.Phase(v1alpha1.PhaseFailed)
+	catalog := catalogOf(imagetest.Image("a", "old", 0, imagetest.Available()), imagetest.Image("a", "good", 1, imagetest.Available()))
+	for n := range 3 * maxRunnersUp {
+		catalog.store(imagetest.Image("a", fmt.Sprintf("broken-%d", n), 2+n, failed, imagetest.Distro("autosd")))
+	}
+	base := serverOf(t, catalog.Index)
+	newest := make([]string, maxRunnersUp)
+	for n := range newest {
+		newest[n] = fmt.Sprintf("broken-%d", 3*maxRunnersUp-1-n)
+	}
+	found := decode[resolution](t, request(t, http.MethodGet, base+"/v1/resolve", nil).body)
+	assert.Equal(t, "good", decode[index.Item](t, string(found.Image)).Name)
+	assert.Equal(t, newest, namesOf(found.RunnersUp))
+
+	none := request(t, http.MethodGet, base+"/v1/resolve?distro=autosd", nil)
+	require.Equal(t, http.StatusNotFound, none.status)
+	assert.Equal(t, newest, namesOf(decode[Problem](t, none.body).RunnersUp))
+
+	catalog.store(imagetest.Image("a", newest[maxRunnersUp-1], 2+2*maxRunnersUp, imagetest.Available()))
+	found = decode[resolution](t, request(t, http.MethodGet, base+"/v1/resolve", nil).body)
+	assert.Equal(t, newest[maxRunnersUp-1], decode[index.Item](t, string(found.Image)).Name)
+	assert.Equal(t, newest[:maxRunnersUp-1], namesOf(found.RunnersUp))
+}
+
+func namesOf(lost []runnerUp) []string {
+	names := make([]string, len(lost))
+	for n, l := range lost {
+		names[n] = l.Name
+	}
+	return names
+}
+
+// BenchmarkResolveWhatCannotBeUsed is the choice of an image in a catalog of 50,000 where none, or the oldest alone, can be used.
+func BenchmarkResolveWhatCannotBeUsed(b *testing.B) {
+	catalog := catalogOf()
+	list := make([]any, 50_000)
+	for n := range list {
+		image := imagetest.Image("a", fmt.Sprintf("image-%d", n), n, imagetest.Distro("autosd"))
+		if n == 0 {
+			image = imagetest.Image("a", "good", n, imagetest.Available(), imagetest.Channel("prod"))
+		}
+		image.ResourceVersion = "1"
+		list[n] = image
+	}
+	must(catalog.Replace(list, "200"))
+	for name, q := range map[string]*index.Query{
+		"none": {Facets: []index.Facet{{Kind: index.Distro, Value: "autosd"}}, Descending: true},
+		"one":  {Descending: true},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				resolveIn(catalog.Latest(), q)
+			}
+		})
+	}
+}
