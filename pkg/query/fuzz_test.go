@@ -67,7 +67,7 @@ func FuzzWrites(f *testing.F) {
 		f.Add("/one/recall", "", body)
 	}
 	store := &stored{Clientset: fake.NewSimpleClientset()}
-	handler, err := newHandler(catalogOf(imagetest.Image("a", "one", 1)).Index, everybody(), func(string) (catalogclient.CatalogImagesGetter, error) {
+	handler, err := newHandler(catalogOf(imagetest.Image("a", "one", 1)).Index, everybody(), newGates(), func(string) (catalogclient.CatalogImagesGetter, error) {
 		return store.ImagecatalogV1alpha1(), nil
 	}, newStopping(), noop.Meter{})
 	require.NoError(f, err)

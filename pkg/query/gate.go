@@ -20,12 +20,15 @@ const (
 	// so as there are processors, for milliseconds each; the others wait for maxWait.
 	maxScans = 512
 	maxWait  = time.Second
+	// maxPatience is how long the client of a watch may take to read what it is sent, before the watch ends.
+	maxPatience = 30 * time.Second
 )
 
 // gates keep the server from doing more than it can, and one caller from having it all.
 type gates struct {
 	requests, watches, scans *gate
 	scanning                 *semaphore.Weighted
+	patience                 time.Duration
 }
 
 func newGates() *gates {
@@ -34,6 +37,7 @@ func newGates() *gates {
 		watches:  newGate(maxWatches, maxWatches/4),
 		scans:    newGate(maxScans, maxScans/2),
 		scanning: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+		patience: maxPatience,
 	}
 }
 

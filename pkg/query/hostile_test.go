@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,6 +60,8 @@ var hostile = map[string]struct {
 // watched is a server with shorter deadlines, which says what it holds.
 type watched struct {
 	*httptest.Server
+	catalog     *catalog
+	gates       *gates
 	connections atomic.Int64
 	underWay    atomic.Int64 // requests
 }
@@ -67,10 +72,13 @@ func startWatched(t *testing.T, images ...*v1alpha1.CatalogImage) *watched {
 	for _, image := range images {
 		must(store.Tracker().Add(image))
 	}
-	server, err := NewServer(indexOf(images...), rights{"ann list  ": true, "ann watch  ": true}.reviewer(false), store.clients, noop.Meter{})
+	catalog := catalogOf(images...)
+	may := rights{"ann list  ": true, "ann watch  ": true, "bob list  ": true}
+	server, err := NewServer(catalog.Index, may.reviewer(false), store.clients, noop.Meter{})
 	require.NoError(t, err)
+	server.gates.patience = 5 * time.Second
 	server.http.ReadHeaderTimeout, server.http.ReadTimeout, server.http.WriteTimeout = 5*time.Second, 10*time.Second, 10*time.Second
-	w := &watched{Server: httptest.NewUnstartedServer(nil)}
+	w := &watched{Server: httptest.NewUnstartedServer(nil), catalog: catalog, gates: server.gates}
 	answers := server.http.Handler
 	server.http.Handler = http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
 		w.underWay.Add(1)
@@ -176,6 +184,64 @@ func TestWhatNobodyWaitsForEnds(t *testing.T) {
 		require.NoError(t, raw.Close())
 		eventually(t, func() bool { return server.underWay.Load() == 0 })
 	}
+}
+
+// Clients of watches stop reading: they are told no more, and go, while another one is told everything at once.
+func TestAWatchThatNobodyReadsEnds(t *testing.T) {
+	const stalled = 50
+	server := startWatched(t, imagetest.Image("a", "one", 0))
+	before := runtime.NumGoroutine()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	var treating sync.WaitGroup
+	for range stalled {
+		treating.Go(func() {
+			assert.NoError(t, server.treat(ctx, func(ctx context.Context, raw net.Conn, secure *tls.Conn) {
+				_ = raw.(*net.TCPConn).SetReadBuffer(4096)
+				_, _ = io.WriteString(secure, "GET /v1/images?watch=true HTTP/1.1\r\nHost: query\r\nAuthorization: Bearer ann\r\n\r\n")
+				<-ctx.Done()
+			}))
+		})
+	}
+	eventually(t, func() bool { return server.underWay.Load() == stalled })
+	reader := &watching{t, bufio.NewScanner(server.open(ctx, t, "/v1/images?watch=true"))}
+	reader.lines.Buffer(nil, 1<<20)
+	for reader.next()[0] != "BOOKMARK" {
+		continue
+	}
+
+	slowest := time.Duration(0)
+	for n := 1; server.underWay.Load() > 1; n++ {
+		image := imagetest.Image("a", "one", n)
+		image.Spec.DisplayName = strings.Repeat("x", 100<<10)
+		began := time.Now()
+		server.catalog.store(image)
+		assert.Equal(t, strconv.Itoa(server.catalog.version), reader.next()[1])
+		slowest = max(slowest, time.Since(began))
+		require.Less(t, n, 10_000, "the server does not end watches that nobody reads")
+		time.Sleep(10 * time.Millisecond)
+	}
+	assert.Less(t, slowest, server.gates.patience, "who reads does not wait for who does not")
+	assert.Equal(t, 1, server.gates.watches.in)
+	leave()
+	treating.Wait()
+	server.Client().CloseIdleConnections()
+	eventually(t, func() bool { return server.connections.Load() == 0 && server.underWay.Load() == 0 })
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before+10 })
+	t.Logf("the slowest event took %s", slowest)
+}
+
+// open asks somebody with manners, who then reads as it comes.
+func (w *watched) open(ctx context.Context, t *testing.T, path string) io.Reader {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+path, nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer ann")
+	response, err := w.Client().Do(r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	return response.Body
 }
 
 // One caller looks for 1,000 texts at a time; another one is served, and the first is told when to come again.

@@ -20,7 +20,7 @@ func TestMetricsNameRoutesAndPhasesOnly(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("query")
 	catalog := indexOf(imagetest.Image("a", "one", 1), imagetest.Image("a", "two", 2), imagetest.Image("a", "three", 3, imagetest.Phase(v1alpha1.PhaseAvailable)))
-	handler, err := newHandler(catalog, everybody(), nil, newStopping(), meter)
+	handler, err := newHandler(catalog, everybody(), newGates(), nil, newStopping(), meter)
 	require.NoError(t, err)
 	for _, path := range []string{"/v1/images", "/v1/images?limit=1", "/v1/images?limit=0", "/v1/namespaces/a/images/one", "/v1/namespaces/a/images/two", "/made/up"} {
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))

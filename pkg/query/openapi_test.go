@@ -50,7 +50,7 @@ func TestTheDescriptionHasTheRoutes(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range routes(index.New(), nil, nil, newStopping()) {
+	for _, r := range routes(index.New(), nil, nil, nil, newStopping()) {
 		routed = append(routed, r.method+" "+pathParameter.ReplaceAllString(r.path, "{$1}"))
 	}
 	assert.ElementsMatch(t, routed, documented)

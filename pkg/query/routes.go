@@ -28,8 +28,7 @@ type route struct {
 }
 
 // routes are all of them. A GET is a HEAD, too.
-func routes(catalog *index.Index, reviewer *access.Reviewer, clients Clients, stopping *stopping) []route {
-	gates := newGates()
+func routes(catalog *index.Index, reviewer *access.Reviewer, gates *gates, clients Clients, stopping *stopping) []route {
 	read := func(next personal) endpoint { return complete(catalog, authenticated(reviewer, gates, next)) }
 	write := func(next writing) endpoint {
 		return complete(catalog, authenticated(reviewer, gates, asCaller(clients, next)))
@@ -52,7 +51,7 @@ func routes(catalog *index.Index, reviewer *access.Reviewer, clients Clients, st
 }
 
 // newHandler routes requests to the endpoints and times them.
-func newHandler(catalog *index.Index, reviewer *access.Reviewer, clients Clients, stopping *stopping, meter metric.Meter) (http.Handler, error) {
+func newHandler(catalog *index.Index, reviewer *access.Reviewer, gates *gates, clients Clients, stopping *stopping, meter metric.Meter) (http.Handler, error) {
 	times, err := newStopwatch(meter)
 	if err != nil {
 		return nil, err
@@ -64,7 +63,7 @@ func newHandler(catalog *index.Index, reviewer *access.Reviewer, clients Clients
 	router.RedirectFixedPath, router.RedirectTrailingSlash = false, false
 	router.NotFound = times.time(otherMethod, unmatched, refuse(notFound))
 	router.MethodNotAllowed = times.time(otherMethod, unmatched, refuse(methodNotAllowed))
-	for _, route := range routes(catalog, reviewer, clients, stopping) {
+	for _, route := range routes(catalog, reviewer, gates, clients, stopping) {
 		timed := times.time(route.method, route.path, route.answer)
 		router.Handler(route.method, route.path, timed)
 		if route.method == http.MethodGet {

@@ -28,7 +28,7 @@ func eventually(t *testing.T, condition func() bool) {
 
 func handlerOf(t testing.TB, catalog *index.Index) http.Handler {
 	t.Helper()
-	handler, err := newHandler(catalog, everybody(), nil, newStopping(), noop.Meter{})
+	handler, err := newHandler(catalog, everybody(), newGates(), nil, newStopping(), noop.Meter{})
 	require.NoError(t, err)
 	return handler
 }
@@ -40,7 +40,7 @@ func serverOf(t testing.TB, catalog *index.Index) string {
 
 func serverFor(t testing.TB, catalog *index.Index, reviewer *access.Reviewer) string {
 	t.Helper()
-	handler, err := newHandler(catalog, reviewer, nil, newStopping(), noop.Meter{})
+	handler, err := newHandler(catalog, reviewer, newGates(), nil, newStopping(), noop.Meter{})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

@@ -65,6 +65,7 @@ func newStopping() *stopping { return &stopping{ended: make(chan struct{})} }
 // Server serves the catalog over HTTP, of which the listener makes HTTPS.
 type Server struct {
 	http     http.Server
+	gates    *gates
 	stopping *stopping
 	after    func(time.Duration) <-chan time.Time
 }
@@ -79,10 +80,11 @@ func NewServer(catalog *index.Index, reviewer *access.Reviewer, clients Clients,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeader,
 		},
+		gates:    newGates(),
 		stopping: newStopping(),
 		after:    time.After,
 	}
-	handler, err := newHandler(catalog, reviewer, clients, server.stopping, meter)
+	handler, err := newHandler(catalog, reviewer, server.gates, clients, server.stopping, meter)
 	if err != nil {
 		return nil, err
 	}

@@ -13,9 +13,9 @@ import (
 const (
 	// bookmarkInterval is how often a watch is told how far it has come when nothing that it is about happens.
 	bookmarkInterval = 15 * time.Second
-	// watchWriteTimeout is how long a client may take to read what it is sent, before the watch ends.
-	watchWriteTimeout = 30 * time.Second
-	mediaNDJSON       = "application/x-ndjson"
+	// maxPending is how many bytes of events may wait to be sent, one event more than it holds apart.
+	maxPending  = 16 << 10
+	mediaNDJSON = "application/x-ndjson"
 )
 
 // The types of events, as in a watch of Kubernetes.
@@ -47,7 +47,7 @@ func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopp
 	if err := v.restrict(r.Context(), p); err != nil {
 		return err
 	}
-	stream := &stream{writer: w, control: http.NewResponseController(w), fields: p.fields}
+	stream := &stream{writer: w, control: http.NewResponseController(w), patience: v.who.gates.patience, fields: p.fields}
 	since, err := stream.begin(r.Context(), v, p)
 	if err != nil {
 		return err
@@ -58,11 +58,12 @@ func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopp
 
 // stream writes events. After the first error, which means that the client has left, it writes nothing more.
 type stream struct {
-	writer  http.ResponseWriter
-	control *http.ResponseController
-	fields  []string
-	pending []byte
-	err     error
+	writer   http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	fields   []string
+	pending  []byte
+	err      error
 }
 
 // begin gives the version from which to follow, after it has sent what there is. Its errors are answers.
@@ -85,9 +86,6 @@ func (s *stream) begin(ctx context.Context, v *view, p *parameters) (uint64, err
 	s.open()
 	snapshot.Walk(&p.Query, func(e *index.Entry) bool {
 		s.add(added, 0, choose(e.Item, s.fields))
-		if len(s.pending) >= minCompressed {
-			s.flush()
-		}
 		return s.err == nil
 	})
 	s.add(bookmark, snapshot.Version, nil)
@@ -154,7 +152,7 @@ func (s *stream) tell(v *view, q *index.Query, c index.Change, version uint64) {
 	}
 }
 
-// add leaves out a version that is 0.
+// add leaves out a version that is 0. What comes in one go, such as all that a client missed, is sent in parts.
 func (s *stream) add(kind string, version uint64, object []byte) {
 	s.pending = append(append(append(s.pending, `{"type":"`...), kind...), '"')
 	if version != 0 {
@@ -164,14 +162,16 @@ func (s *stream) add(kind string, version uint64, object []byte) {
 		s.pending = append(append(s.pending, `,"object":`...), object...)
 	}
 	s.pending = append(s.pending, "}\n"...)
+	if len(s.pending) >= maxPending {
+		s.flush()
+	}
 }
 
 // flush sends what was added.
 func (s *stream) flush() {
-	if s.err != nil {
-		return
+	if s.err == nil {
+		s.err = errors.Join(s.control.SetWriteDeadline(time.Now().Add(s.patience)), s.write())
 	}
-	s.err = errors.Join(s.control.SetWriteDeadline(time.Now().Add(watchWriteTimeout)), s.write())
 	s.pending = s.pending[:0]
 }
 

@@ -3,11 +3,16 @@ package query
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric/noop"
 
 	"imagecatalog.dev/catalog/pkg/query/imagetest"
 	"imagecatalog.dev/catalog/pkg/query/index"
@@ -108,5 +113,39 @@ func TestAWatchTellsWhatThereIsAndWhatHappens(t *testing.T) {
 		"/v1/images?watch=true&sort=name":            http.StatusBadRequest,
 	} {
 		assert.Equal(t, status, request(t, http.MethodGet, base+path, nil).status, path)
+	}
+}
+
+// largest is a client that says how much it was sent at a time.
+type largest struct {
+	*httptest.ResponseRecorder
+	bytes int
+}
+
+func (l *largest) Write(p []byte) (int, error) {
+	l.bytes = max(l.bytes, len(p))
+	return l.ResponseRecorder.Write(p)
+}
+
+func (*largest) SetWriteDeadline(time.Time) error { return nil }
+
+func TestWhatAWatchMissedIsSentInParts(t *testing.T) {
+	catalog := catalogOf()
+	for n := range 500 {
+		catalog.store(imagetest.Image("a", "one", n))
+	}
+	for name, query := range map[string]string{"what happened": "&resourceVersion=100", "what there is": ""} {
+		t.Run(name, func(t *testing.T) {
+			for n := range 500 {
+				catalog.store(imagetest.Image("a", fmt.Sprintf("image-%d", n), n))
+			}
+			client, stopping := &largest{ResponseRecorder: httptest.NewRecorder()}, newStopping()
+			close(stopping.ended) // the watch ends when it has told what there is to tell
+			handler, err := newHandler(catalog.Index, everybody(), newGates(), nil, stopping, noop.Meter{})
+			require.NoError(t, err)
+			handler.ServeHTTP(client, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/images?watch=true"+query, nil))
+			assert.GreaterOrEqual(t, strings.Count(client.Body.String(), "\n"), 500)
+			assert.Less(t, client.bytes, maxPending+1024)
+		})
 	}
 }

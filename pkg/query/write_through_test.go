@@ -40,7 +40,7 @@ func (s *stored) clients(token string) (catalogclient.CatalogImagesGetter, error
 
 func writableServer(t *testing.T, catalog *catalog, store *stored) string {
 	t.Helper()
-	handler, err := newHandler(catalog.Index, rights{"ann list  ": true}.reviewer(true), store.clients, newStopping(), noop.Meter{})
+	handler, err := newHandler(catalog.Index, rights{"ann list  ": true}.reviewer(true), newGates(), store.clients, newStopping(), noop.Meter{})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
