@@ -38,8 +38,7 @@ func countFacets(catalog *index.Index) personal {
 		for name, kind := range facets {
 			answer.Facets[name] = facetOf(snapshot.Counts(kind, q))
 		}
-		writeCompressed(w, r, mediaJSON, append(index.Encode(answer), '\n'))
-		return nil
+		return who.send(w, mediaJSON, shortened(w, r, append(index.Encode(answer), '\n')))
 	}
 }
 

@@ -20,15 +20,18 @@ const (
 	// so as there are processors, for milliseconds each; the others wait for maxWait.
 	maxScans = 512
 	maxWait  = time.Second
+	// maxAnswers are how many bytes of answers may wait for their readers at a time; of one caller, half of them. It is a
+	// part of what the container may take, see config/deployment-query.yaml.
+	maxAnswers = 128 << 20
 	// maxPatience is how long the client of a watch may take to read what it is sent, before the watch ends.
 	maxPatience = 30 * time.Second
 )
 
 // gates keep the server from doing more than it can, and one caller from having it all.
 type gates struct {
-	requests, watches, scans *gate
-	scanning                 *semaphore.Weighted
-	patience                 time.Duration
+	requests, watches, scans, answers *gate
+	scanning                          *semaphore.Weighted
+	patience                          time.Duration
 }
 
 func newGates() *gates {
@@ -36,6 +39,7 @@ func newGates() *gates {
 		requests: newGate(maxRequests, maxRequests/2),
 		watches:  newGate(maxWatches, maxWatches/4),
 		scans:    newGate(maxScans, maxScans/2),
+		answers:  newGate(maxAnswers, maxAnswers/2),
 		scanning: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
 		patience: maxPatience,
 	}
@@ -43,7 +47,7 @@ func newGates() *gates {
 
 // scan lets a caller look through the whole catalog.
 func (g *gates) scan(ctx context.Context, caller string) (func(), error) {
-	leave, err := g.scans.enter(caller)
+	leave, err := g.scans.enter(caller, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +60,8 @@ func (g *gates) scan(ctx context.Context, caller string) (func(), error) {
 	return func() { g.scanning.Release(1); leave() }, nil
 }
 
-// gate lets in so many at a time, and so many of one caller, and sends the others away at once: who waits in a queue that
-// grows gets their answer when they need it no more.
+// gate lets in so many at a time, or so many bytes, and so many of one caller, and sends the others away at once: who waits
+// in a queue that grows gets their answer when they need it no more. What is larger than all of it comes in alone.
 type gate struct {
 	all, each int
 
@@ -69,25 +73,25 @@ type gate struct {
 func newGate(all, each int) *gate { return &gate{all: all, each: each, of: map[string]int{}} }
 
 // enter gives what is to be called at the end, or the answer to who must come again later.
-func (g *gate) enter(caller string) (leave func(), err error) {
+func (g *gate) enter(caller string, size int) (leave func(), err error) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	switch {
-	case g.of[caller] >= g.each:
+	case g.of[caller] > 0 && g.of[caller]+size > g.each:
 		return nil, tooMany("You have as many such requests under way as one caller may have. Wait for the answers, or try again in a moment.")
-	case g.in >= g.all:
+	case g.in > 0 && g.in+size > g.all:
 		return nil, tooMany("The server has as much to do as it can. Try again in a moment.")
 	}
-	g.in++
-	g.of[caller]++
-	return func() { g.leave(caller) }, nil
+	g.in += size
+	g.of[caller] += size
+	return func() { g.leave(caller, size) }, nil
 }
 
-func (g *gate) leave(caller string) {
+func (g *gate) leave(caller string, size int) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	g.in--
-	if g.of[caller]--; g.of[caller] == 0 {
+	g.in -= size
+	if g.of[caller] -= size; g.of[caller] == 0 {
 		delete(g.of, caller)
 	}
 }

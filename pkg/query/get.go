@@ -24,8 +24,14 @@ func get(catalog *index.Index) personal {
 			return newProblem(http.StatusNotFound, fmt.Sprintf(
 				"The namespace %s has no entry %s. GET /v1/namespaces/{namespace}/images lists those it has.", quote(namespace), quote(name)))
 		}
+		answer := e.JSON()
+		leave, err := who.hold(answer)
+		if err != nil {
+			return err
+		}
+		defer leave()
 		countAccess(r, e)
-		write(w, http.StatusOK, mediaJSON, e.JSON())
+		write(w, http.StatusOK, mediaJSON, answer)
 		return nil
 	}
 }

@@ -76,7 +76,7 @@ func startWatched(t *testing.T, images ...*v1alpha1.CatalogImage) *watched {
 	may := rights{"ann list  ": true, "ann watch  ": true, "bob list  ": true}
 	server, err := NewServer(catalog.Index, may.reviewer(false), store.clients, noop.Meter{})
 	require.NoError(t, err)
-	server.gates.patience = 5 * time.Second
+	server.gates.patience = 2 * time.Second
 	server.http.ReadHeaderTimeout, server.http.ReadTimeout, server.http.WriteTimeout = 5*time.Second, 10*time.Second, 10*time.Second
 	w := &watched{Server: httptest.NewUnstartedServer(nil), catalog: catalog, gates: server.gates}
 	answers := server.http.Handler
@@ -86,10 +86,12 @@ func startWatched(t *testing.T, images ...*v1alpha1.CatalogImage) *watched {
 		answers.ServeHTTP(writer, r)
 	})
 	server.http.ErrorLog = log.New(io.Discard, "", 0)
-	server.http.ConnState = func(_ net.Conn, state http.ConnState) {
+	server.http.ConnState = func(connection net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
 			w.connections.Add(1)
+			// As on other networks; that of loopback takes megabytes.
+			_ = connection.(*tls.Conn).NetConn().(*net.TCPConn).SetWriteBuffer(32 << 10)
 		case http.StateClosed:
 			w.connections.Add(-1)
 		}
@@ -114,14 +116,14 @@ func (w *watched) treat(ctx context.Context, how func(context.Context, net.Conn,
 }
 
 // ask is a request of somebody with manners.
-func (w *watched) ask(ctx context.Context, path string) (int, error) {
+func (w *watched) ask(ctx context.Context, user, path string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+path, nil)
 	if err != nil {
 		return 0, err
 	}
-	r.Header.Set("Authorization", "Bearer ann")
+	r.Header.Set("Authorization", "Bearer "+user)
 	response, err := w.Client().Do(r)
 	if err != nil {
 		return 0, err
@@ -156,7 +158,7 @@ func TestBadClientsLeaveNothingBehind(t *testing.T) {
 			treated = true
 		default:
 		}
-		status, err := server.ask(t.Context(), "/v1/images")
+		status, err := server.ask(t.Context(), "ann", "/v1/images")
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status)
 		time.Sleep(10 * time.Millisecond)
@@ -229,6 +231,61 @@ func TestAWatchThatNobodyReadsEnds(t *testing.T) {
 	eventually(t, func() bool { return server.connections.Load() == 0 && server.underWay.Load() == 0 })
 	eventually(t, func() bool { return runtime.NumGoroutine() <= before+10 })
 	t.Logf("the slowest event took %s", slowest)
+}
+
+// 200 clients of one caller ask for a page of a megabyte each, and do not read it: only some of the pages are held, and
+// another caller gets theirs.
+func TestPagesThatNobodyReadsTakeBoundedMemory(t *testing.T) {
+	const stalled, page = 200, 1 << 20
+	images := make([]*v1alpha1.CatalogImage, 500)
+	for n := range images {
+		images[n] = imagetest.Image("a", fmt.Sprintf("image-%d", n), n)
+		images[n].Spec.DisplayName = strings.Repeat("x", page/len(images))
+	}
+	server := startWatched(t, images...)
+	server.gates.answers = newGate(64*page, 32*page)
+	before := heap()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	var treating sync.WaitGroup
+	var refused atomic.Int64
+	for range stalled {
+		treating.Go(func() {
+			assert.NoError(t, server.treat(ctx, func(ctx context.Context, raw net.Conn, secure *tls.Conn) {
+				_ = raw.(*net.TCPConn).SetReadBuffer(4096)
+				_, _ = io.WriteString(secure, "GET /v1/images?limit=500 HTTP/1.1\r\nHost: query\r\nAuthorization: Bearer ann\r\n\r\n")
+				status := make([]byte, len("HTTP/1.1 200"))
+				if _, err := io.ReadFull(secure, status); err == nil && string(status) == "HTTP/1.1 429" {
+					refused.Add(1)
+					return
+				}
+				<-ctx.Done()
+			}))
+		})
+	}
+	eventually(t, func() bool { return refused.Load()+server.underWay.Load() == stalled })
+	assert.LessOrEqual(t, server.underWay.Load(), int64(32), "as many as one caller may have")
+	assert.Positive(t, server.underWay.Load())
+	assert.Less(t, (heap()-before)/page, int64(32+20), "with what the connections take")
+	status, err := server.ask(t.Context(), "bob", "/v1/images?limit=500")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, status)
+
+	leave()
+	treating.Wait()
+	eventually(t, func() bool { return server.underWay.Load() == 0 })
+	assert.Zero(t, server.gates.answers.in)
+	status, err = server.ask(t.Context(), "ann", "/v1/images?limit=500")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, status)
+}
+
+// heap is what is in use, in bytes.
+func heap() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
 
 // open asks somebody with manners, who then reads as it comes.

@@ -39,12 +39,11 @@ func list(catalog *index.Index, stopping *stopping) personal {
 		if err != nil {
 			return err
 		}
-		answerPage(w, r, p, snapshot, media)
-		return nil
+		return answerPage(w, r, p, snapshot, media, who)
 	}
 }
 
-func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot *index.Snapshot, media string) {
+func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot *index.Snapshot, media string, who *visitor) error {
 	page := snapshot.Page(&p.Query)
 	next := ""
 	if page.More {
@@ -53,12 +52,12 @@ func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot 
 		w.Header().Set("Link", linkToNext(r.URL, next))
 	}
 	if media == mediaText {
-		write(w, http.StatusOK, mediaText+"; charset=utf-8", table(page.Entries))
-		return
+		return who.send(w, mediaText+"; charset=utf-8", table(page.Entries))
 	}
-	if !unchanged(w, r, tagOf(page, p.fields)) {
-		writeCompressed(w, r, mediaJSON, encodePage(page, snapshot.Version, next, p.fields))
+	if unchanged(w, r, tagOf(page, p.fields)) {
+		return nil
 	}
+	return who.send(w, mediaJSON, shortened(w, r, encodePage(page, snapshot.Version, next, p.fields)))
 }
 
 func negotiate(accept string) (string, error) {

@@ -19,7 +19,7 @@ func openAPI() endpoint {
 		panic(fmt.Sprintf("reading openapi.yaml: %v", err)) // a test would see it
 	}
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
-		writeCompressed(w, r, mediaJSON, document)
+		write(w, http.StatusOK, mediaJSON, shortened(w, r, document))
 		return nil
 	}
 }

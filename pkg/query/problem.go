@@ -81,6 +81,9 @@ func problemOf(err error) *Problem {
 
 func writeProblem(w http.ResponseWriter, err error) {
 	problem := problemOf(err)
+	for _, field := range []string{"ETag", "Link", "Content-Encoding"} { // of the answer that there might have been
+		w.Header().Del(field)
+	}
 	if problem.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(problem.retryAfter))
 	}

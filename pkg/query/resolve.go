@@ -48,9 +48,14 @@ func resolve(catalog *index.Index) personal {
 		if err := json.Unmarshal(chosen.Item, &item); err != nil {
 			return fmt.Errorf("reading the entry that was chosen: %w", err)
 		}
+		answer := append(index.Encode(resolution{PinnedRef: item.PinnedRef, Image: chosen.Item, RunnersUp: lost}), '\n')
+		leave, err := who.hold(answer)
+		if err != nil {
+			return err
+		}
+		defer leave()
 		countAccess(r, chosen)
-		answer := resolution{PinnedRef: item.PinnedRef, Image: chosen.Item, RunnersUp: lost}
-		write(w, http.StatusOK, mediaJSON, append(index.Encode(answer), '\n'))
+		write(w, http.StatusOK, mediaJSON, answer)
 		return nil
 	}
 }

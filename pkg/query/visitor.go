@@ -58,13 +58,29 @@ func authenticated(reviewer *access.Reviewer, gates *gates, next personal) endpo
 		if err := who.identify(r.Context()); err != nil {
 			return err
 		}
-		leave, err := gates.requests.enter(who.caller.Name())
+		leave, err := gates.requests.enter(who.caller.Name(), 1)
 		if err != nil {
 			return err
 		}
 		defer leave()
 		return next(w, r, path, who)
 	}
+}
+
+// hold makes room for an answer until its reader has taken it: there may be many, and slow ones.
+func (v *visitor) hold(answer []byte) (leave func(), err error) {
+	return v.gates.answers.enter(v.caller.Name(), len(answer))
+}
+
+// send holds a whole answer and sends it.
+func (v *visitor) send(w http.ResponseWriter, contentType string, answer []byte) error {
+	leave, err := v.hold(answer)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	write(w, http.StatusOK, contentType, answer)
+	return nil
 }
 
 // bearerToken reads the header as RFC 6750 has it. Without an Authorization there is no token, which is no error yet.

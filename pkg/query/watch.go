@@ -38,7 +38,7 @@ func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopp
 	if p.Latest || p.proceed != nil || p.Order != index.ByPublished || !p.Descending {
 		return badRequest("A watch has no pages and no order: leave latest, continue and sort out.")
 	}
-	leave, err := v.who.gates.watches.enter(v.who.caller.Name())
+	leave, err := v.who.gates.watches.enter(v.who.caller.Name(), 1)
 	if err != nil {
 		return err
 	}

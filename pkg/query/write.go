@@ -31,14 +31,14 @@ func write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	_, _ = w.Write(body) //nolint:gosec // JSON or plain text, which no browser takes for a page
 }
 
-// writeCompressed sends a whole answer, compressed if it is long and the client takes that.
-func writeCompressed(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
+// shortened gives what to send of an answer: it is compressed if it is long and the client takes that.
+func shortened(w http.ResponseWriter, r *http.Request, body []byte) []byte {
 	w.Header().Add("Vary", "Accept-Encoding")
-	if len(body) >= minCompressed && takesGzip(r.Header.Get("Accept-Encoding")) {
-		body = compress(body)
-		w.Header().Set("Content-Encoding", "gzip")
+	if len(body) < minCompressed || !takesGzip(r.Header.Get("Accept-Encoding")) {
+		return body
 	}
-	write(w, http.StatusOK, contentType, body)
+	w.Header().Set("Content-Encoding", "gzip")
+	return compress(body)
 }
 
 func compress(body []byte) []byte {

@@ -46,6 +46,7 @@ var works = []struct{ part, prefix string }{
 	{partEncoding, querySource + ".token.String"},
 	{partEncoding, "encoding/"},
 	{partEncoding, "compress/"},
+	{partEncoding, querySource + ".shortened"},
 	{partRequest, querySource + "."},
 	{partHTTP, "net/http."},
 	{partHTTP, "net."},
