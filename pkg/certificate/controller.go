@@ -21,15 +21,17 @@ import (
 // NewWebhookController constructs the controller that keeps the certificate of the webhook in ctx.
 func NewWebhookController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	options := webhook.GetOptions(ctx)
-	return newController(ctx, "WebhookCertificates", options.SecretName, options.ServiceName, webhookTerms)
+	return newController(ctx, "WebhookCertificates", options.SecretName, options.ServiceName, webhookTerms, nil)
 }
 
-// NewQueryController constructs the controller that keeps the certificate of the query server, whose pods have it mounted.
+// NewQueryController constructs the controller that keeps the certificate of the query server, whose pods have it mounted,
+// and publishes its CA.
 func NewQueryController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
-	return newController(ctx, "QueryCertificates", "query-certs", "query", queryTerms)
+	published := &publication{"query-ca", kubeclient.Get(ctx).CoreV1().ConfigMaps(system.Namespace())}
+	return newController(ctx, "QueryCertificates", "query-certs", "query", queryTerms, published)
 }
 
-func newController(ctx context.Context, queueName, secret, service string, kept terms) *controller.Impl {
+func newController(ctx context.Context, queueName, secret, service string, kept terms, published *publication) *controller.Impl {
 	key := types.NamespacedName{Namespace: system.Namespace(), Name: secret}
 	secrets, mutating, validating := secretinformer.Get(ctx), mutatinginformer.Get(ctx), validatinginformer.Get(ctx)
 
@@ -44,6 +46,7 @@ func newController(ctx context.Context, queueName, secret, service string, kept 
 		terms:      kept,
 		key:        key,
 		service:    service,
+		published:  published,
 		client:     kubeclient.Get(ctx).CoreV1().Secrets(key.Namespace),
 		secrets:    secrets.Lister().Secrets(key.Namespace),
 		mutating:   mutating.Lister(),

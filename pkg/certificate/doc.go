@@ -13,7 +13,8 @@
 //
 // Everybody, that is: every webhook configuration which calls the Service carries ca-cert.pem as it is, and for some time
 // after that nothing has changed, in which watches bring the news to each API server and kubelets and watches to each
-// replica. The query server's clients have its CA in files, so its next one is in ca-cert.pem for a month before it counts.
+// replica. The query server's clients have its CA in files, so its next one is in ca-cert.pem for a month before it counts. A
+// ConfigMap that every user may read says the same as ca-cert.pem, and no step is taken before it does.
 // A step that waits is taken later, or by the next leader; nothing but the Secret says how far a renewal is.
 // Each step is one compare-and-swap on the Secret, so that two who both think they lead do no harm.
 //

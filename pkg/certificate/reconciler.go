@@ -26,8 +26,9 @@ type reconciler struct {
 	pkgreconciler.LeaderAwareFuncs
 
 	terms
-	key     types.NamespacedName
-	service string
+	key       types.NamespacedName
+	service   string
+	published *publication // nil: knative tells the CA to those who need it
 
 	client     coreclient.SecretInterface
 	secrets    corelisters.SecretNamespaceLister
@@ -55,6 +56,11 @@ func (r *reconciler) Reconcile(ctx context.Context, key string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("reading secret %s: %w", r.key, err)
+	}
+	if bundle := stored.Data[certresources.CACert]; r.published != nil && len(bundle) > 0 {
+		if err := r.published.update(ctx, bundle); err != nil {
+			return err
+		}
 	}
 	held := r.read(stored, r.service+"."+r.key.Namespace+".svc", r.now())
 	next := held.nextStep()

@@ -50,7 +50,7 @@ func TestTheQueryServersCertificateIsMadeToo(t *testing.T) {
 	empty := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: system.Namespace(), Name: "query-certs"}}
 	require.NoError(t, kubeclient.Get(ctx).Tracker().Add(empty))
 	require.NoError(t, secretinformer.Get(ctx).Informer().GetIndexer().Add(empty))
-	require.NoError(t, r.Reconcile(ctx, r.key.String()))
+	require.NoError(t, r.Reconcile(ctx, r.key.String()), "without a ConfigMap, too")
 
 	made, err := kubeclient.Get(ctx).CoreV1().Secrets(system.Namespace()).Get(ctx, "query-certs", metav1.GetOptions{})
 	require.NoError(t, err)

@@ -20,8 +20,13 @@ import (
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	certresources "knative.dev/pkg/webhook/certificates/resources"
+
+	"imagecatalog.dev/catalog/test/plane"
 )
 
 // revocation is how long a revoked right may be seen: 10 seconds by the query server, 10 more for a token by the API
@@ -116,6 +121,29 @@ func newToken(t *testing.T, namespace, account string) (token string, revoke fun
 	return made.Status.Token, func() {
 		require.NoError(t, core.Secrets(namespace).Delete(t.Context(), bound.Name, metav1.DeleteOptions{}))
 	}
+}
+
+// Whoever has a token can check whom they send it to, and reads nothing else there.
+func TestEverybodyMayReadTheCAOfTheQueryServer(t *testing.T) {
+	startQuery(t)
+	token, _ := newToken(t, newNamespace(t), "nobody")
+	config := rest.AnonymousClientConfig(installed.Config)
+	config.BearerToken = token
+	nobody, err := kubernetes.NewForConfig(config)
+	require.NoError(t, err)
+	maps := nobody.CoreV1().ConfigMaps(plane.SystemNamespace)
+	published, err := maps.Get(t.Context(), "query-ca", metav1.GetOptions{})
+	require.NoError(t, err)
+	secret, err := kube.CoreV1().Secrets(plane.SystemNamespace).Get(t.Context(), "query-certs", metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"ca.crt": string(secret.Data[certresources.CACert])}, published.Data)
+
+	_, err = maps.Get(t.Context(), "config-registries", metav1.GetOptions{})
+	assert.True(t, apierrors.IsForbidden(err), "%v", err)
+	_, err = maps.List(t.Context(), metav1.ListOptions{})
+	assert.True(t, apierrors.IsForbidden(err), "%v", err)
+	_, err = maps.Update(t.Context(), published, metav1.UpdateOptions{})
+	assert.True(t, apierrors.IsForbidden(err), "%v", err)
 }
 
 // The query server of an API server that does not stream lists.

@@ -96,12 +96,12 @@ func newQueryClient(t *testing.T) *queryClient {
 	t.Helper()
 	service, err := kube.CoreV1().Services("image-catalog").Get(t.Context(), "query", metav1.GetOptions{})
 	require.NoError(t, err)
-	secret, err := kube.CoreV1().Secrets("image-catalog").Get(t.Context(), "query-certs", metav1.GetOptions{})
+	published, err := kube.CoreV1().ConfigMaps("image-catalog").Get(t.Context(), "query-ca", metav1.GetOptions{})
 	require.NoError(t, err)
 	token, err := kube.CoreV1().ServiceAccounts(demoNamespace).CreateToken(t.Context(), "reader", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM(secret.Data["ca-cert.pem"]))
+	require.True(t, roots.AppendCertsFromPEM([]byte(published.Data["ca.crt"])))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "query.image-catalog.svc"}} // no proxy
 	t.Cleanup(transport.CloseIdleConnections)
 	return &queryClient{&http.Client{Transport: transport}, "https://" + service.Spec.ClusterIP, token.Status.Token}

@@ -95,10 +95,30 @@ func TestBindingsNameWhatExists(t *testing.T) {
 		for _, binding := range ofKind[rbacv1.ClusterRoleBinding](t, kind+"Binding") {
 			assert.Contains(t, roles, binding.RoleRef.Name, binding.Name)
 			for _, subject := range binding.Subjects {
+				if binding.Name == forEverybody {
+					continue
+				}
 				assert.Equal(t, rbacv1.ServiceAccountKind, subject.Kind, binding.Name)
 				assert.Equal(t, namespace, subject.Namespace, binding.Name)
 				assert.True(t, accounts[subject.Name], "%s binds %s", binding.Name, subject.Name)
 			}
 		}
 	}
+}
+
+// forEverybody is the role of whoever the API server knows, and its binding.
+const forEverybody = "query-ca"
+
+func TestEverybodyMayReadOneConfigMap(t *testing.T) {
+	assert.Equal(t, []rbacv1.PolicyRule{{
+		APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"query-ca"}, Verbs: []string{"get"},
+	}}, rules(t, "Role")[forEverybody])
+	for _, binding := range ofKind[rbacv1.RoleBinding](t, "RoleBinding") {
+		if binding.Name == forEverybody {
+			assert.Equal(t, []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:authenticated"}}, binding.Subjects)
+			assert.Equal(t, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: forEverybody}, binding.RoleRef)
+			return
+		}
+	}
+	assert.Fail(t, "nobody is bound to "+forEverybody)
 }

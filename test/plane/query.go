@@ -18,6 +18,7 @@ const (
 	// queryHost is what clients in the cluster call the query server.
 	queryHost   = "query." + SystemNamespace + ".svc"
 	querySecret = "query-certs"
+	queryCA     = "query-ca"
 )
 
 func (p *Plane) prepareQuery() (err error) {
@@ -84,15 +85,22 @@ func (p *Plane) mountQueryCertificate(ctx context.Context) error {
 	return nil
 }
 
-// QueryClient is a client that expects at any address who is query.image-catalog.svc for the CA in the Secret.
+// QueryClient is a client that expects at any address who is query.image-catalog.svc for the CA that is published.
 func (p *Plane) QueryClient(ctx context.Context) (*http.Client, error) {
-	secret, err := p.Kube.CoreV1().Secrets(SystemNamespace).Get(ctx, querySecret, metav1.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(secret.Data["ca-cert.pem"]) {
-		return nil, fmt.Errorf("the secret %s holds no CA", querySecret)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	last := errors.New("it holds no CA")
+	err := every(ctx, 50*time.Millisecond, func() bool {
+		published, err := p.Kube.CoreV1().ConfigMaps(SystemNamespace).Get(ctx, queryCA, metav1.GetOptions{})
+		if err != nil {
+			last = err
+			return false
+		}
+		return roots.AppendCertsFromPEM([]byte(published.Data["ca.crt"]))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the CA in config map %s: %w: %w", queryCA, err, last)
 	}
 	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: queryHost},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -53,13 +52,13 @@ func reachQueryServer(ctx context.Context, s site) (*queryServer, error) {
 
 // fetchCA writes the CA of the query server's certificate to a file, for curl.
 func (q *queryServer) fetchCA(ctx context.Context) error {
-	encoded, err := output(ctx, "kubectl", "--namespace", systemNamespace, "get", "secret", "query-certs", "--output", `jsonpath={.data.ca-cert\.pem}`)
+	const path = `jsonpath={.data.ca\.crt}`
+	if _, err := output(ctx, "kubectl", "--namespace", systemNamespace, "wait", "configmap/query-ca", "--for", path, "--timeout", "1m"); err != nil {
+		return err // a webhook of before published none
+	}
+	ca, err := output(ctx, "kubectl", "--namespace", systemNamespace, "get", "configmap", "query-ca", "--output", path)
 	if err != nil {
 		return err
-	}
-	ca, err := base64.StdEncoding.DecodeString(string(encoded))
-	if err != nil {
-		return fmt.Errorf("reading the secret query-certs: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(q.ca), 0o755); err != nil {
 		return err
