@@ -145,21 +145,10 @@ func see(t *testing.T, fault faults.Fault) string {
 		require.Eventually(t, func() bool { return checkPatiently(t, entries, entry).Outcome == "Resolved" }, 2*time.Minute, time.Second)
 	}
 	seen("after ")
-	fmt.Fprintf(&text, "events: %s\n", strings.Join(settledEvents(t, namespace), ", "))
+	reasons := eventsOf(t, namespace, 2) // all of them: an Event is stored before the status that tells the same
+	slices.Sort(reasons)
+	fmt.Fprintf(&text, "events: %s\n", strings.Join(slices.Compact(reasons), ", "))
 	return text.String()
-}
-
-// settledEvents are the different reasons of the Events in a namespace, when no more come.
-func settledEvents(t *testing.T, namespace string) []string {
-	t.Helper()
-	for told := -1; ; time.Sleep(3 * time.Second) {
-		reasons := eventsOf(t, namespace, 2)
-		if len(reasons) == told {
-			slices.Sort(reasons)
-			return slices.Compact(reasons)
-		}
-		told = len(reasons)
-	}
 }
 
 // checkPatiently is check for a registry that keeps its askers waiting.

@@ -4,12 +4,15 @@ package controlplane
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -38,7 +41,12 @@ func TestAnEntryThatIsChangedAtOnceIsPublishedOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	settledEvents(t, namespace)
+	require.Eventually(t, func() bool {
+		return len(judged(t, namespace)) == publishers*count && countAvailable(t, namespace) == publishers*count
+	}, patience, pause)
+	for _, name := range slices.Sorted(maps.Keys(judged(t, namespace))) {
+		assert.Equal(t, "Resolved", checkPatiently(t, entries, name).Outcome) // so it was reconciled once more
+	}
 	published := 0
 	for what, times := range toldIn(t, namespace) {
 		if strings.HasSuffix(what, " Published") {
