@@ -11,6 +11,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,11 +60,22 @@ func kubectl(ctx context.Context, stdin string, args ...string) error {
 	return installed.Kubectl(ctx, stdin, args...)
 }
 
-// newNamespace makes a namespace of the test's own.
+// newNamespace makes a namespace of the test's own. The entries in it go with the test: the controller would check them again
+// whenever a setting changes, while others are waited for.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	namespace, err := kube.CoreV1().Namespaces().Create(t.Context(),
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
+	atEnd(t, func(ctx context.Context) error {
+		return catalog.ImagecatalogV1alpha1().CatalogImages(namespace.Name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+	})
 	return namespace.Name
+}
+
+// atEnd does something when the test is over, whichever way it ends.
+func atEnd(t *testing.T, do func(context.Context) error) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	t.Cleanup(func() { assert.NoError(t, do(ctx)) })
 }

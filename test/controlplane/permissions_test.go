@@ -128,12 +128,6 @@ func (w *world) permit(t *testing.T, d dice, n int) {
 	require.NoError(t, err)
 }
 
-func atEnd(t *testing.T, do func(context.Context) error) {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
-	t.Cleanup(func() { assert.NoError(t, do(ctx)) })
-}
-
 // seen is what somebody sees: of each namespace, of each entry, and in all.
 type seen struct {
 	lists  map[string][]string // names by namespace; nil where it is forbidden

@@ -27,16 +27,15 @@ const (
 
 // churn is writers that create, change and delete entries through the API server, each those of its own.
 type churn struct {
-	namespaces []string
-	writing    errgroup.Group
-	stopping   chan struct{}
-	writes     atomic.Int64
+	writing  errgroup.Group
+	stopping chan struct{}
+	writes   atomic.Int64
 }
 
 // newChurn creates the entries and has the writers begin.
 func newChurn(t *testing.T, namespaces ...string) *churn {
 	t.Helper()
-	c := &churn{namespaces: namespaces, stopping: make(chan struct{})}
+	c := &churn{stopping: make(chan struct{})}
 	var creating errgroup.Group
 	creating.SetLimit(16)
 	writers := make([]*writer, churnWriters)
@@ -48,7 +47,6 @@ func newChurn(t *testing.T, namespaces ...string) *churn {
 	for _, w := range writers {
 		c.writing.Go(func() error { return w.run(t.Context()) })
 	}
-	atEnd(t, c.remove)
 	return c
 }
 
@@ -59,17 +57,6 @@ func (c *churn) stop(t *testing.T) {
 	require.NoError(t, c.writing.Wait())
 	assert.Greater(t, c.writes.Load(), int64(churnWriters))
 	t.Logf("%d writes by %d writers", c.writes.Load(), churnWriters)
-}
-
-// remove leaves the controller nothing to check.
-func (c *churn) remove(ctx context.Context) error {
-	for _, namespace := range c.namespaces {
-		entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-		if err := entries.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // writer has some names, of which some have an entry.
