@@ -15,11 +15,13 @@ import (
 )
 
 // outage is how long the controller is away: longer than a pending claim is honoured, so that both kinds are met.
-const outage = 90 * time.Second
+const outage = claim.Grace + 10*time.Second
 
 // What must hold without a controller is tested in one outage, all at the same time. What comes after it is that the
 // controller starts again and clears away what is left.
 func TestWithoutAController(t *testing.T) {
+	alerts := startPrometheus(t)
+	alerts.await(t, controllerDown, false)
 	began := time.Now()
 	require.NoError(t, installed.Controller.Stop())
 	abandoned := newVeto(t)
@@ -29,6 +31,11 @@ func TestWithoutAController(t *testing.T) {
 			"a deleted entry's image is free again": imageIsFreeAgain,
 			"a claim without an entry is free":      func(t *testing.T, _ time.Time) { abandoned.claimIsFreeAfterGrace(t) },
 			"updates race creates":                  func(t *testing.T, _ time.Time) { raceUpdatesAgainstCreates(t) },
+			"bad objects are refused": func(t *testing.T, _ time.Time) {
+				refuse(t, func(r refusal) bool { return r.Allowed == "" })
+			},
+			"the query server serves": func(t *testing.T, _ time.Time) { queryServerAlone(t) },
+			"an alert fires":          func(t *testing.T, _ time.Time) { alerts.await(t, controllerDown, true) },
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -41,7 +48,10 @@ func TestWithoutAController(t *testing.T) {
 	})
 	assert.Eventually(t, func() bool { return len(claimsIn(t, abandoned.namespace)) == 1 }, patience, 100*time.Millisecond,
 		"only the claim of the stored entry stays")
+	alerts.await(t, controllerDown, false)
 }
+
+const controllerDown = "ImageCatalogControllerDown "
 
 // Creates at the beginning, when claims are older than their grace, after the winner was deleted, and at the end.
 func oneWinsThroughout(t *testing.T, began time.Time) {

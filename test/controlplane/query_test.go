@@ -123,8 +123,18 @@ func newToken(t *testing.T, namespace, account string) (token string, revoke fun
 	}
 }
 
+// What the query server does needs no controller: TestWithoutAController has all this, one after the other.
+func queryServerAlone(t *testing.T) {
+	t.Run("it reads a list first", readsAListFirst)
+	t.Run("who is nobody sees nothing", whoIsNobodySeesNothing)
+	t.Run("it shows what kubectl shows", showsWhatKubectlShows)
+	t.Run("what is revoked is soon gone", whatIsRevokedIsSoonGone)
+	t.Run("everybody may read its CA", everybodyMayReadItsCA)
+	t.Run("an API server that is away is no verdict", anAbsentAPIServerIsNoVerdict)
+}
+
 // Whoever has a token can check whom they send it to, and reads nothing else there.
-func TestEverybodyMayReadTheCAOfTheQueryServer(t *testing.T) {
+func everybodyMayReadItsCA(t *testing.T) {
 	startQuery(t)
 	token, _ := newToken(t, newNamespace(t), "nobody")
 	config := rest.AnonymousClientConfig(installed.Config)
@@ -147,7 +157,7 @@ func TestEverybodyMayReadTheCAOfTheQueryServer(t *testing.T) {
 }
 
 // The query server of an API server that does not stream lists.
-func TestTheQueryServerReadsAListFirst(t *testing.T) {
+func readsAListFirst(t *testing.T) {
 	namespace := newNamespace(t)
 	_, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).
 		Create(t.Context(), newEntry("autosd", "quay.io/acme/autosd:1"), metav1.CreateOptions{})
@@ -160,7 +170,7 @@ func TestTheQueryServerReadsAListFirst(t *testing.T) {
 	}, patience, pause)
 }
 
-func TestWhoIsNobodySeesNothing(t *testing.T) {
+func whoIsNobodySeesNothing(t *testing.T) {
 	client := startQuery(t)
 	for token, challenge := range map[string]string{
 		"":            `Bearer realm="imagecatalog.dev"`,
@@ -176,7 +186,7 @@ func TestWhoIsNobodySeesNothing(t *testing.T) {
 }
 
 // The query server loses sight of the API server: whom it knows it serves for a while, nobody is let in or sent away for it.
-func TestAnAPIServerThatIsAwayIsNoVerdict(t *testing.T) {
+func anAbsentAPIServerIsNoVerdict(t *testing.T) {
 	namespace := newNamespace(t)
 	token, _ := newToken(t, namespace, "reader")
 	stranger, _ := newToken(t, namespace, "stranger")
