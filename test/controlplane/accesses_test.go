@@ -16,6 +16,19 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
 
+// The certificate of the webhook takes its time to rotate, and so do accesses to be counted: each has what it restarts or
+// changes to itself.
+func TestWhatTakesItsTime(t *testing.T) {
+	t.Run("the certificate rotates without a refused request", func(t *testing.T) {
+		t.Parallel()
+		certificateRotates(t)
+	})
+	t.Run("accesses reach the status", func(t *testing.T) {
+		t.Parallel()
+		accessesReachTheStatus(t)
+	})
+}
+
 // awaitAccesses has the entry checked until its status counts so many accesses; more it must never count.
 func awaitAccesses(t *testing.T, namespace string, want int64) {
 	t.Helper()
@@ -32,7 +45,7 @@ func awaitAccesses(t *testing.T, namespace string, want int64) {
 }
 
 // Both programs start again in between, and whatever is read of them twice is counted once.
-func TestAccessesReachTheStatus(t *testing.T) {
+func accessesReachTheStatus(t *testing.T) {
 	namespace := newNamespace(t)
 	_, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).
 		Create(t.Context(), newEntry("autosd", everyTag(t).Tag("entry-1").Name()), metav1.CreateOptions{})

@@ -3,6 +3,7 @@
 package controlplane
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -14,12 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	certresources "knative.dev/pkg/webhook/certificates/resources"
 
 	catalogclient "imagecatalog.dev/catalog/pkg/client/clientset/versioned/typed/catalog/v1alpha1"
 )
 
 // publishers create entries, each of another image, one after the other, until they are stopped.
 type publishers struct {
+	rest    time.Duration // of each between two entries
 	entries catalogclient.CatalogImageInterface
 	stored  atomic.Int64
 	stop    func()
@@ -31,17 +34,17 @@ type publishers struct {
 
 const publisherCount = 8
 
-func newPublishers(t *testing.T) *publishers {
+func newPublishers(t *testing.T, rest time.Duration) *publishers {
 	t.Helper()
 	stopping := make(chan struct{})
-	p := &publishers{entries: catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t)), stop: sync.OnceFunc(func() { close(stopping) })}
+	p := &publishers{rest: rest, entries: catalog.ImagecatalogV1alpha1().CatalogImages(newNamespace(t)), stop: sync.OnceFunc(func() { close(stopping) })}
 	for worker := range publisherCount {
 		p.workers.Go(func() {
 			for n := 0; ; n++ {
 				select {
 				case <-stopping: // not in mid-request
 					return
-				default:
+				case <-time.After(p.rest):
 				}
 				p.publish(t.Context(), fmt.Sprintf("entry-%d-%d", worker, n), fmt.Sprintf("quay.io/acme/autosd:%d-%d", worker, n))
 			}
@@ -85,7 +88,7 @@ func (p *publishers) end(t *testing.T) []error {
 }
 
 func TestAReplicaThatDiesTakesOnlyWhatItWasDoingWithIt(t *testing.T) {
-	load := newPublishers(t)
+	load := newPublishers(t, 0)
 	load.more(t, 50)
 	require.NoError(t, installed.Webhooks[0].Kill())
 	load.more(t, 100)
@@ -101,7 +104,7 @@ func TestAReplicaThatDiesTakesOnlyWhatItWasDoingWithIt(t *testing.T) {
 }
 
 func TestAReplicaThatStopsRefusesNothing(t *testing.T) {
-	load := newPublishers(t)
+	load := newPublishers(t, 0)
 	load.more(t, 50)
 	require.NoError(t, installed.Webhooks[1].Stop())
 	load.more(t, 100)
@@ -112,31 +115,40 @@ func TestAReplicaThatStopsRefusesNothing(t *testing.T) {
 	t.Logf("stored %d", load.stored.Load())
 }
 
-func TestTheCertificateRotatesWithoutARefusedRequest(t *testing.T) {
+func certificateRotates(t *testing.T) {
 	secrets := kube.CoreV1().Secrets(systemNamespace)
-	certificate := func() string {
+	held := func() map[string][]byte {
 		secret, err := secrets.Get(t.Context(), "webhook-certs", metav1.GetOptions{})
 		require.NoError(t, err)
-		return string(secret.Data["server-cert.pem"]) + string(secret.Data["ca-cert.pem"])
+		return secret.Data
 	}
-	load := newPublishers(t)
+	load := newPublishers(t, 2*pause) // together they create one every few milliseconds
 	load.more(t, 20)
 	served := installed.Balancer.Served()
-	before := certificate()
+	before := held()
 	ask := fmt.Appendf(nil, `{"metadata": {"annotations": {"imagecatalog.dev/renew-requested-at": %q}}}`, time.Now().Format(time.RFC3339))
 	_, err := secrets.Patch(t.Context(), "webhook-certs", types.MergePatchType, ask, metav1.PatchOptions{})
 	require.NoError(t, err)
 
-	// Changed, and then unchanged for longer than one of the steps of a rotation takes.
-	last, since := before, time.Now()
+	// The last step takes the old CA away, and the API server hears of it.
+	var after map[string][]byte
 	require.Eventually(t, func() bool {
-		if now := certificate(); now != last {
-			last, since = now, time.Now()
-		}
-		return last != before && time.Since(since) > 15*time.Second
+		after = held()
+		return !bytes.Equal(after[certresources.ServerCert], before[certresources.ServerCert]) &&
+			!bytes.Contains(after[certresources.CACert], before[certresources.CACert]) && trusted(t, after[certresources.CACert])
 	}, 90*time.Second, 10*pause)
+	load.more(t, 100)
 	assert.Empty(t, load.end(t))
+	assert.Equal(t, after, held(), "it does not begin again")
 	for replica, n := range installed.Balancer.Served() {
 		assert.Greater(t, n, served[replica])
 	}
+}
+
+// trusted says whether the webhook configurations have the API server trust these CAs.
+func trusted(t *testing.T, cas []byte) bool {
+	t.Helper()
+	configuration, err := kube.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(t.Context(), "validation.webhook.imagecatalog.dev", metav1.GetOptions{})
+	require.NoError(t, err)
+	return bytes.Equal(configuration.Webhooks[0].ClientConfig.CABundle, cas)
 }

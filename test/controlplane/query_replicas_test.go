@@ -119,8 +119,18 @@ func questions(namespaces []string) map[string]func(index.Item) bool {
 	}
 }
 
+// Whatever happens to the replicas, whoever asks them takes them for one. No other test asks them meanwhile, and these share
+// the machine with those that only wait.
+func TestTwoQueryServersAreOne(t *testing.T) {
+	t.Parallel()
+	t.Run("a walk over both is one snapshot", walkIsOneSnapshot)
+	t.Run("a watch goes on at the other", watchGoesOn)
+	t.Run("one is killed under load", killUnderLoad)
+	t.Run("one stops under load", stopUnderLoad)
+}
+
 // While 50 writers change the catalog, a walk shows it as it was at its first page, although another replica gives each page.
-func TestAWalkOverBothReplicasIsOneSnapshot(t *testing.T) {
+func walkIsOneSnapshot(t *testing.T) {
 	const lasts = 8 * time.Second
 	namespaces := []string{newNamespace(t), newNamespace(t), newNamespace(t)}
 	r := startReplicas(t, namespaces...)

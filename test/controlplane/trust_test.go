@@ -166,6 +166,7 @@ func TestAnOutageFlipsNoVerdict(t *testing.T) {
 	require.NoError(t, installed.Controller.Start(t.Context()))
 	askAll(t, published.namespace)
 	published.await(t, 3, isNotFresh("RegistryUnavailable"))
+	t.Parallel() // what follows only waits, as other tests do
 	on.Inject()
 	published.await(t, 3, isFresh)
 	_, complaints := published.end()
