@@ -76,7 +76,8 @@ func installFrom(t *testing.T, tree string) {
 	t.Helper()
 	build := exec.CommandContext(t.Context(), "ko", "resolve", "--base-import-paths", "--filename", "config")
 	build.Dir = tree
-	build.Env = append(os.Environ(), "KO_CONFIG_PATH=ko.yaml", "KO_DOCKER_REPO="+os.Getenv("KO_DOCKER_REPO")+"/previous")
+	build.Env = append(os.Environ(), "KO_CONFIG_PATH=ko.yaml", "KO_DOCKER_REPO="+os.Getenv("KO_DOCKER_REPO")+"/previous",
+		"KOCACHE="+filepath.Join(os.Getenv("KOCACHE"), "previous")) // which has the same binaries in other versions
 	manifests, err := build.Output()
 	require.NoError(t, err)
 	out, err := command(t, string(manifests)+retired, "kubectl", "apply", "--server-side", "--filename", "-")

@@ -2,11 +2,13 @@ package command
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"imagecatalog.dev/catalog/test/cluster/internal/registry"
+	"imagecatalog.dev/catalog/test/cluster/internal/state"
 )
 
 func newEnv(flags *flags) *cobra.Command {
@@ -26,10 +28,15 @@ func newEnv(flags *flags) *cobra.Command {
 				"export IMAGE_CATALOG_AUDIT_LOG=" + quote(opened.AuditLog()),
 			}
 			if opened.Full {
+				cache, err := state.CacheRoot()
+				if err != nil {
+					return err
+				}
 				lines = append(lines,
 					"export REGISTRY="+registry.Address,
 					"export KO_DOCKER_REPO="+registry.Address+"/image-catalog",
 					"export KO_DEFAULTBASEIMAGE="+registry.BaseImage,
+					"export KOCACHE="+quote(filepath.Join(cache, "ko")), // what has not changed is neither linked nor packed again
 				)
 			}
 			_, err = fmt.Fprintln(command.OutOrStdout(), strings.Join(lines, "\n"))
