@@ -84,7 +84,7 @@ for tier in "$@"; do
     ;;
   cluster)
     cluster up
-    inside "$tier" tests "$tier" . -count=1 -timeout 20m -tags e2e ./test/e2e
+    inside "$tier" tests "$tier" . -count=1 -timeout 20m -parallel 8 -tags e2e ./test/e2e
     inside "$tier" keep_audit "$tier"
     ;;
   *)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -56,39 +57,42 @@ func assertBlocked(t assert.TestingT, message, host string) {
 	assert.Contains(t, message, "have it entered into config-registries")
 }
 
-func TestTasksAskByTheSettingsOfTheirNamespace(t *testing.T) {
+func publishAsksByTheSettings(t *testing.T) {
+	asksByTheSettings(t, "catalog-publish", map[string]string{"DRY_RUN": "true"})
+}
+
+func verifyAsksByTheSettings(t *testing.T) {
+	refused := asksByTheSettings(t, "catalog-verify", nil)
+	assert.Equal(t, "Blocked", refused.results["REASON"])
+}
+
+// asksByTheSettings runs a Task without settings for a registry, with some that allow it, and with broken ones. It gives what
+// became of the first.
+func asksByTheSettings(t *testing.T, task string, further map[string]string) (refused outcome) {
+	t.Helper()
 	host, _ := startRegistry(t)
 	image := host + "/e2e/settings:1"
 	push(t, image)
 	configured := settingsForTasks(t, host+": {plainHTTP: true, privateAddresses: true}")
 	broken := settingsForTasks(t, host+": {plainHttp: true}")
-	for _, task := range []struct {
-		name   string
-		params map[string]string
-	}{
-		{"catalog-publish", map[string]string{"IMAGE_URL": image, "DRY_RUN": "true"}},
-		{"catalog-verify", map[string]string{"IMAGE_URL": image}},
-	} {
-		t.Run(task.name, func(t *testing.T) {
-			task.params["REGISTRIES"] = "absent"
-			refused := runTask(t, task.name, task.params)
-			assert.EqualValues(t, 2, refused.exitCode, "nobody was asked, so nothing is decided")
-			assertBlocked(t, refused.log, host)
-			assert.Contains(t, refused.log, "plain HTTP, which is not configured")
-			if task.name == "catalog-verify" {
-				assert.Equal(t, "Blocked", refused.results["REASON"])
-			}
-
-			task.params["REGISTRIES"] = configured
-			allowed := runTask(t, task.name, task.params)
-			assert.Zero(t, allowed.exitCode, allowed.log)
-
-			task.params["REGISTRIES"] = broken
-			wrong := runTask(t, task.name, task.params)
-			assert.EqualValues(t, 64, wrong.exitCode)
-			assert.Contains(t, wrong.log, "param REGISTRIES: reading the settings for registries in /etc/registries/"+broken+": hosts: ")
-		})
+	run := func(settings string) outcome {
+		params := map[string]string{"IMAGE_URL": image, "REGISTRIES": settings}
+		maps.Copy(params, further)
+		return runTask(t, task, params)
 	}
+
+	refused = run("absent")
+	assert.EqualValues(t, 2, refused.exitCode, "nobody was asked, so nothing is decided")
+	assertBlocked(t, refused.log, host)
+	assert.Contains(t, refused.log, "plain HTTP, which is not configured")
+
+	allowed := run(configured)
+	assert.Zero(t, allowed.exitCode, allowed.log)
+
+	wrong := run(broken)
+	assert.EqualValues(t, 64, wrong.exitCode)
+	assert.Contains(t, wrong.log, "param REGISTRIES: reading the settings for registries in /etc/registries/"+broken+": hosts: ")
+	return refused
 }
 
 // allowRegistry lets the catalog ask a host, as the README says.

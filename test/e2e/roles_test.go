@@ -60,6 +60,7 @@ func TestRolesAllowWhatTheySay(t *testing.T) {
 		"imagecatalog-restore": "get create update patch restore",
 	} {
 		t.Run(role, func(t *testing.T) {
+			t.Parallel() // kubectl is waited for, a hundred times
 			user := userOf(t, namespace, role)
 			var allowed []string
 			for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "restore"} {

@@ -72,7 +72,25 @@ func push(t *testing.T, reference string) name.Digest {
 	return ref.Digest(digest.String())
 }
 
-func TestPublishingAgainChangesNothing(t *testing.T) {
+// What Tasks do, several at a time: a TaskRun is waited for more than it works.
+func TestTasks(t *testing.T) {
+	for name, test := range map[string]func(*testing.T){
+		"publishing again changes nothing":                 publishingAgainChangesNothing,
+		"verify finds an entry by name":                    verifyFindsAnEntryByName,
+		"verify fails when a tag moved under its pin":      verifyFailsWhenATagMovedUnderItsPin,
+		"verify is undecided when the registry is stopped": verifyIsUndecidedWhenTheRegistryIsStopped,
+		"verify starts by that name":                       verifyStartsByThatName,
+		"publish asks by the settings of its namespace":    publishAsksByTheSettings,
+		"verify asks by the settings of its namespace":     verifyAsksByTheSettings,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+func publishingAgainChangesNothing(t *testing.T) {
 	image := os.Getenv("REGISTRY") + "/e2e/again:1"
 	pinned := push(t, image)
 	params := map[string]string{"IMAGE_URL": image, "WAIT_FOR": "Ready"}
@@ -94,13 +112,13 @@ func TestPublishingAgainChangesNothing(t *testing.T) {
 	assert.Equal(t, "updated", third.results["ACTION"])
 }
 
-func TestVerifyFindsAnEntryByName(t *testing.T) {
+func verifyFindsAnEntryByName(t *testing.T) {
 	verified := runTask(t, "catalog-verify", map[string]string{"NAME": newestEntry(t).Name, "CONTENT": "true"})
 	require.Zero(t, verified.exitCode)
 	assert.Equal(t, "true", verified.results["VERIFIED"])
 }
 
-func TestVerifyFailsWhenATagMovedUnderItsPin(t *testing.T) {
+func verifyFailsWhenATagMovedUnderItsPin(t *testing.T) {
 	image := os.Getenv("REGISTRY") + "/e2e/moved:1"
 	pinned := push(t, image)
 	params := map[string]string{"IMAGE_URL": image, "IMAGE_DIGEST": pinned.DigestStr()}
@@ -113,7 +131,7 @@ func TestVerifyFailsWhenATagMovedUnderItsPin(t *testing.T) {
 	assert.Equal(t, "DigestMismatch", moved.results["REASON"])
 }
 
-func TestVerifyIsUndecidedWhenTheRegistryIsStopped(t *testing.T) {
+func verifyIsUndecidedWhenTheRegistryIsStopped(t *testing.T) {
 	host, server := startRegistry(t)
 	image := host + "/e2e/away:1"
 	push(t, image)
@@ -127,7 +145,7 @@ func TestVerifyIsUndecidedWhenTheRegistryIsStopped(t *testing.T) {
 	assert.Equal(t, "RegistryUnavailable", undecided.results["REASON"])
 }
 
-func TestVerifyStartsByThatName(t *testing.T) {
+func verifyStartsByThatName(t *testing.T) {
 	out := mustCommand(t, "tkn", "task", "start", "verify", "--namespace", demoNamespace,
 		"--param", "IMAGE_URL="+newestEntry(t).Spec.Image, "--use-param-defaults", "--skip-optional-workspace", "--showlog")
 	assert.Contains(t, out, newestEntry(t).Spec.Digest)
