@@ -12,5 +12,5 @@ func Client(dir string) (*registry.Client, error) {
 	if err != nil {
 		return nil, &param.Error{Param: "REGISTRIES", Problem: err.Error(), Advice: "mend the ConfigMap of that name in the namespace of the run"}
 	}
-	return registry.New(settings), nil
+	return registry.New(settings, registry.AskAtOnce()), nil
 }

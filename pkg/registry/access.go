@@ -30,6 +30,15 @@ func (c *Client) open(ctx context.Context, s *session) error {
 			return nil
 		}
 	}
+	if c.mayAskAtOnce(s) {
+		c.askAtOnce(s)
+		return nil
+	}
+	return c.enter(ctx, s)
+}
+
+// enter gets the session its way in by a handshake.
+func (c *Client) enter(ctx context.Context, s *session) error {
 	subject := s.repository.Name()
 	opened, err := c.opening.join(ctx, accessKey{s.account.accountKey, s.repository.RepositoryStr()}, s.interrupted(subject),
 		func(ctx context.Context) (*http.Client, error) {
@@ -51,7 +60,7 @@ func (c *Client) reopen(ctx context.Context, s *session) error {
 	}
 	c.host(s.account.authority, false).challenge.Store(nil)
 	s.reused = false
-	return c.open(ctx, s)
+	return c.enter(ctx, s)
 }
 
 // access does the handshake. The scope is that of the access: empty for the whole registry.

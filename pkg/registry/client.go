@@ -31,6 +31,7 @@ type Client struct {
 	settings atomic.Pointer[Settings]
 	share    atomic.Uint64 // bits of the part of the limits that is this client's
 	waits    bool          // for a turn at a busy host
+	atOnce   bool          // it asks before it knows whether it has to authenticate
 
 	mutex sync.Mutex // of making what hosts and accounts lack
 	hosts *lru.Cache[hostKey, *host]
@@ -42,6 +43,7 @@ type Client struct {
 	opening      flights[accessKey, *http.Client]
 	heads        flights[lookup, Descriptor]
 	descriptions flights[lookup, *Description]
+	outlines     flights[lookup, *Description]
 	referrers    flights[lookup, []Referrer]
 	artifacts    flights[lookup, *Artifact]
 }

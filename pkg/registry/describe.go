@@ -24,20 +24,32 @@ const (
 
 // Describe reads all that a listing needs. The error is an *Error.
 func (c *Client) Describe(ctx context.Context, ref name.Reference, keychain authn.Keychain) (*Description, error) {
-	return look(ctx, c, &c.descriptions, ref, keychain, func(ctx context.Context, s *session) (*Description, error) {
+	return c.describe(ctx, &c.descriptions, ref, keychain, false)
+}
+
+// Outline is Describe without the configurations of container images, a request less for each: it reads every manifest, and
+// so says that the image is there. What only a configuration tells is missing: the labels, when it was built, and the
+// platform where no index names it. The error is an *Error.
+func (c *Client) Outline(ctx context.Context, ref name.Reference, keychain authn.Keychain) (*Description, error) {
+	return c.describe(ctx, &c.outlines, ref, keychain, true)
+}
+
+func (c *Client) describe(ctx context.Context, under *flights[lookup, *Description], ref name.Reference, keychain authn.Keychain, outline bool) (*Description, error) {
+	return look(ctx, c, under, ref, keychain, func(ctx context.Context, s *session) (*Description, error) {
 		top, err := s.found(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
-		w := &walk{session: s, subject: ref.Name(), images: map[v1.Hash]*image{}}
+		w := &walk{session: s, subject: ref.Name(), outline: outline, images: map[v1.Hash]*image{}}
 		return w.describe(ctx, top)
 	})
 }
 
-// walk follows an image down to its configurations.
+// walk follows an image down to its configurations, or for an outline to what names them.
 type walk struct {
 	session   *session
 	subject   string             // what is described
+	outline   bool               // configurations are not read
 	images    map[v1.Hash]*image // an index may name one manifest for several platforms
 	manifests int                // named so far, repetitions included
 	bytes     int64              // of manifests and configurations so far
@@ -180,6 +192,9 @@ func (w *walk) child(ctx context.Context, child *descriptor, depth int) ([]leaf,
 func (w *walk) image(ctx context.Context, digest v1.Hash, m *imageManifest) (*image, error) {
 	if !m.Config.MediaType.IsConfig() {
 		return w.kept(summary(digest, m, nil)), nil
+	}
+	if w.outline {
+		return summary(digest, m, &configuration{}), nil // not to be kept: the next who wants the image may want all of it
 	}
 	subject := "the configuration of " + w.session.repository.Digest(digest.String()).Name()
 	if m.Config.Size > MaxConfigBytes {

@@ -1,6 +1,6 @@
 // Package registry asks container registries about images: what a reference means now (Head), all that a listing needs
-// (Describe), what refers to an image (Referrers), a small artifact such as a signature as a whole (Artifact), and the bytes
-// behind an image (Blobs).
+// (Describe), or so much of it as the manifests tell (Outline), what refers to an image (Referrers), a small artifact such
+// as a signature as a whole (Artifact), and the bytes behind an image (Blobs).
 //
 // Registries are strangers. Whatever they send is bounded before it is read, while it is decoded and in the whole of an
 // image; it is hashed before it is believed, and decoded without a second chance: a manifest is what its digest says or
@@ -29,5 +29,6 @@
 //
 // An image costs three requests at first, a ping, its manifest and its configuration; an index of p platforms 2+2p. The
 // ping, and a token where the registry wants one, are kept for the next look-up, and so is for ten minutes what was found
-// by digest. A re-check is one request.
+// by digest. A re-check is one request. An outline costs no configurations, and where nobody has to authenticate a program
+// that asks at once needs no ping.
 package registry

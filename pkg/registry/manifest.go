@@ -160,14 +160,26 @@ func (s *session) path(kind, identifier string) string {
 	return "/v2/" + s.repository.RepositoryStr() + "/" + kind + "/" + identifier
 }
 
-// ask sends a request to the registry. When the way in that an earlier session found is closed, it looks for another
-// one, once: registries forget tokens, and change how they are authenticated to, and by which token server.
+// ask sends a request to the registry. When the way in that an earlier session found is closed, or one without a handshake
+// is none, it looks for another one, once: registries forget tokens, and change how they are authenticated to, and by which
+// token server.
 func (s *session) ask(ctx context.Context, method, target string) (*http.Response, error) {
 	response, err := s.send(ctx, method, target)
-	if !isClosed(err) || !s.reused || ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		return response, err
+	case s.unproven && err == nil:
+		s.prove()
+		return response, nil
+	case s.unproven && mayDependOnWho(err):
+		s.unproven = false
+		err = s.account.client.enter(ctx, s)
+	case s.reused && isClosed(err):
+		err = s.account.client.reopen(ctx, s)
+	default:
 		return response, err
 	}
-	if err := s.account.client.reopen(ctx, s); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return s.send(ctx, method, target)

@@ -21,6 +21,7 @@ type session struct {
 	scheme     string
 	http       *http.Client // set by open
 	reused     bool         // http is from an earlier session
+	unproven   bool         // http asks without a handshake, and nothing was answered yet
 }
 
 func (s *session) registry() string { return s.repository.RegistryStr() }

@@ -39,6 +39,24 @@ func TestRequestCounts(t *testing.T) {
 	}
 }
 
+// Who asks at once saves the ping where everybody may ask, and nothing else anywhere.
+func TestRequestCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	for b, want := range map[*backend]int{open: 2, debian: 3, modern: 2} {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFront(t, b)
+			require.NoError(t, f.read(t, f.clientAtOnce(t), imageTag, false))
+			assert.Len(t, f.Log(), want, f.Log())
+		})
+	}
+}
+
+func (f *front) clientAtOnce(t *testing.T) *registry.Client {
+	t.Helper()
+	return registry.New(settings(t, f.entry), registry.AskAtOnce())
+}
+
 // Tokens cost one request more, at the token server.
 func TestRequestCountsWithTokens(t *testing.T) {
 	t.Parallel()
