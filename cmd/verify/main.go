@@ -54,7 +54,7 @@ func judge(ctx context.Context, options verify.Options, badParams error) verify.
 	}
 	verifier := verify.Verifier{
 		Registry: client, Keychain: pod.Keychain(),
-		Entries: entries, Secrets: secrets, KeyDir: os.Getenv("PUBLIC_KEY_DIR"),
+		Entries: entries, Policies: policies, Secrets: secrets, KeyDir: os.Getenv("PUBLIC_KEY_DIR"),
 		Log: os.Stdout,
 	}
 	return verifier.Verify(ctx, options)
@@ -62,6 +62,9 @@ func judge(ctx context.Context, options verify.Options, badParams error) verify.
 
 // entries connects only when an image is named by its entry: to verify a reference takes no cluster.
 func entries() (verify.Entries, error) { return reader.Entries() }
+
+// policies connects only when a policy is named.
+func policies() (verify.Policies, error) { return reader.Policies() }
 
 // secrets connects only when a public key is in one.
 func secrets() (verify.Secrets, error) { return reader.Secrets() }

@@ -207,5 +207,10 @@ func (p *Policy) SelectsImage(repository name.Repository) bool {
 // WantsSignatures says whether images need a signature.
 func (p *Policy) WantsSignatures() bool { return len(p.authorities) > 0 }
 
+// WantsFacts says whether it takes more to judge an image than its digest and its signatures.
+func (p *Policy) WantsFacts() bool {
+	return p.SignedPlatforms || len(p.platforms)+len(p.metadata)+len(p.validations) > 0
+}
+
 // Enforced says whether an entry that does not satisfy the policy is not Ready.
 func (p *Policy) Enforced() bool { return p.Mode == v1alpha1.ModeEnforce }

@@ -69,11 +69,8 @@ func Verify(ctx context.Context, from Registry, image name.Digest, keychain auth
 	if len(authorities) == 0 {
 		return Judge(&Evidence{Digest: image.DigestStr()}, nil)
 	}
-	missing := slices.Clone(authorities)
-	return Judge(Collect(ctx, from, image, keychain, func(s Signature) bool {
-		missing = slices.DeleteFunc(missing, func(a Authority) bool { return a.signer(s) != nil })
-		return len(missing) == 0
-	}), authorities)
+	each := slices.Collect(slices.Chunk(authorities, 1))
+	return Judge(Collect(ctx, from, image, keychain, Enough(each...)), authorities)
 }
 
 // Judge holds evidence against authorities. Whoever judges evidence that was not collected for these authorities must have

@@ -161,3 +161,20 @@ func TestTexts(t *testing.T) {
 		assert.Contains(t, verdict.Findings[0].Text, want)
 	}
 }
+
+// One signature of each group is enough, whoever of the group it is by; and a group of nobody is waited for by nobody.
+func TestEnough(t *testing.T) {
+	first, byFirst := newAuthority(t, "first")
+	second, bySecond := newAuthority(t, "second")
+	third, _ := newAuthority(t, "third")
+	by := func(hand func(string) []byte) Signature { return Signature{Message: []byte("m"), Signed: hand("m")} }
+
+	enough := Enough([]Authority{first, third}, nil, []Authority{second})
+	assert.False(t, enough(by(byFirst)))
+	assert.False(t, enough(by(byFirst)), "the second group still has none")
+	assert.True(t, enough(by(bySecond)))
+
+	enough = Enough([]Authority{third})
+	assert.False(t, enough(by(byFirst)))
+	assert.True(t, Enough(nil)(by(byFirst)), "nobody asks for more")
+}

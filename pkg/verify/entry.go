@@ -36,6 +36,7 @@ func (v *Verifier) subjectOf(ctx context.Context, namespace, name string) (subje
 	if err != nil {
 		return subject{}, &finding{NotVerified, ReasonEntryInvalid, fmt.Sprintf("the entry %s/%s names no image that can be asked for: %s", namespace, name, problem(err))}
 	}
+	s.entry = entry
 	if s.pin == "" && entry.Status.Digest != "" {
 		s.pin = entry.Status.Digest
 	}

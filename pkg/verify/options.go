@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/param"
 )
 
@@ -23,6 +24,8 @@ type Options struct {
 	PublicKey       string // PEM, a file of the workspace, or k8s://namespace/secret
 	SignedPlatforms bool
 
+	Policy string // name of a CatalogPolicy
+
 	Platforms param.List
 	Content   bool
 	Strict    bool
@@ -37,6 +40,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.Registries, "registries", "", "directory with the settings for registries, as config-registries is mounted; default HTTPS only, private addresses too")
 	fs.StringVar(&o.PublicKey, "public-key", "", "public key of a signature that the image must have: PEM, a file in the folder $PUBLIC_KEY_DIR, or k8s://namespace/secret; default none")
 	fs.BoolVar(&o.SignedPlatforms, "signed-platforms", false, "each platform must have a signature of its own, too: true or false")
+	fs.StringVar(&o.Policy, "policy", "", "CatalogPolicy that the image must satisfy; default none")
 	fs.BoolVar(&o.Content, "content", false, "fetch and hash every blob: true or false")
 	fs.BoolVar(&o.Strict, "strict", true, "exit with 1 when the image is not verified: true or false")
 	fs.Var(&o.Platforms, "platforms", "platforms that the image must have, such as linux/arm64 or linux/arm/v7")
@@ -44,7 +48,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 
 // tidy removes the newlines in which the results of other Tasks often end.
 func (o Options) tidy() Options {
-	for _, value := range []*string{&o.ImageURL, &o.ImageDigest, &o.Name, &o.Namespace, &o.PublicKey} {
+	for _, value := range []*string{&o.ImageURL, &o.ImageDigest, &o.Name, &o.Namespace, &o.PublicKey, &o.Policy} {
 		*value = strings.TrimSpace(*value)
 	}
 	return o
@@ -69,6 +73,10 @@ func (o Options) check() error {
 
 // subject is what is judged.
 type subject struct {
+	// written is the image as somebody wrote it.
+	written string
+	// entry names the image; nil if a param does.
+	entry *v1alpha1.CatalogImage
 	// ref is what to ask the registry for: by tag where one was written, so that a moved tag shows.
 	ref name.Reference
 	// pin is the digest that it must have; empty if nothing says.
@@ -93,17 +101,16 @@ func parseSubject(image, digest string) (subject, error) {
 			return subject{}, &param.Error{Param: "IMAGE_DIGEST", Problem: "IMAGE_URL names another digest, " + inImage, Advice: "keep one of the two"}
 		}
 	}
-	pin := digest
+	s := subject{written: image, ref: ref, pin: digest}
 	if hasDigest {
-		pin = inImage
+		s.pin = inImage
 	}
 	tag, err := name.NewTag(written, name.WithDefaultTag(""))
 	switch {
 	case err == nil && tag.TagStr() != "":
-		return subject{ref: tag, pin: pin}, nil
-	case pin != "":
-		return subject{ref: ref.Context().Digest(pin), pin: pin}, nil
-	default:
-		return subject{ref: ref}, nil
+		s.ref = tag
+	case s.pin != "":
+		s.ref = s.pinned(s.pin)
 	}
+	return s, nil
 }

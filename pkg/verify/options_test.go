@@ -88,6 +88,6 @@ func TestPlatformAccepts(t *testing.T) {
 	for _, test := range tests {
 		wanted, err := parsePlatforms([]string{test.wanted})
 		require.NoError(t, err)
-		assert.Equal(t, test.want, wanted[0].accepts(platformOf(test.has)), "%s of %+v", test.wanted, test.has)
+		assert.Equal(t, test.want, wanted[0].Accepts(platformOf(test.has)), "%s of %+v", test.wanted, test.has)
 	}
 }

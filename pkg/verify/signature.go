@@ -6,34 +6,52 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"imagecatalog.dev/catalog/pkg/policy"
 	"imagecatalog.dev/catalog/pkg/registry"
 	"imagecatalog.dev/catalog/pkg/signature"
 )
 
+// evidence is what the registry has as signatures of an image. It is collected once for all who judge by it, until each has
+// enough.
+func (r *run) evidence(ctx context.Context, image name.Digest) *signature.Evidence {
+	known := r.collected[image.DigestStr()]
+	if known == nil {
+		groups := [][]signature.Authority{r.wanted.key}
+		if r.wanted.policy != nil {
+			groups = append(groups, r.wanted.policy.Authorities())
+		}
+		known = signature.Collect(ctx, r.Registry, image, r.Keychain, signature.Enough(groups...))
+		r.collected[image.DigestStr()] = known
+	}
+	return known
+}
+
 // signatures checks the image and, if that is asked for, each of its platforms by itself. It looks at all of them before it
 // gives the first that is not signed.
-func (r *run) signatures(ctx context.Context, options Options, keys []*signature.Key, wanted []platform, s subject, d *registry.Description) error {
-	if len(keys) == 0 {
+func (r *run) signatures(ctx context.Context, s subject, d *registry.Description) error {
+	if len(r.wanted.key) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookUpLimit)
 	defer cancel()
 	digests := []string{d.Digest}
-	if options.SignedPlatforms {
-		digests = append(digests, platformDigests(wanted, d)...)
+	if r.wanted.signedPlatforms {
+		digests = append(digests, platformDigests(r.wanted.platforms, d)...)
 	}
 	var first error
 	for _, digest := range digests {
-		if err := r.signature(ctx, keys, s.pinned(digest)); err != nil && first == nil {
+		if err := r.signature(ctx, s.pinned(digest)); err != nil && first == nil {
 			first = err
 		}
 	}
-	r.signed = first == nil
+	if first == nil {
+		r.signed++
+	}
 	return first
 }
 
-func (r *run) signature(ctx context.Context, keys []*signature.Key, image name.Digest) error {
-	verdict := signature.Verify(ctx, r.Registry, image, r.Keychain, []signature.Authority{{Name: "PUBLIC_KEY", Keys: keys}})
+func (r *run) signature(ctx context.Context, image name.Digest) error {
+	verdict := signature.Judge(r.evidence(ctx, image), r.wanted.key)
 	found := verdict.Findings[0]
 	var err error
 	switch verdict.Outcome {
@@ -46,7 +64,7 @@ func (r *run) signature(ctx context.Context, keys []*signature.Key, image name.D
 }
 
 // platformDigests are the images in an index for the platforms that are wanted, or for all if none is named.
-func platformDigests(wanted []platform, d *registry.Description) []string {
+func platformDigests(wanted []policy.Platform, d *registry.Description) []string {
 	var digests []string
 	seen := map[string]bool{d.Digest: true}
 	for _, p := range d.Platforms {
@@ -58,9 +76,9 @@ func platformDigests(wanted []platform, d *registry.Description) []string {
 	return digests
 }
 
-func isWanted(wanted []platform, p platform) bool {
+func isWanted(wanted []policy.Platform, p policy.Platform) bool {
 	for _, w := range wanted {
-		if w.accepts(p) {
+		if w.Accepts(p) {
 			return true
 		}
 	}

@@ -153,6 +153,21 @@ func (b *bench) platforms() []string {
 	return digests(manifest.Manifests)
 }
 
+// configurations are the digests of those of the images in acme/os:1.
+func (b *bench) configurations() (all []string) {
+	b.t.Helper()
+	for _, digest := range b.platforms() {
+		ref, err := name.NewDigest(b.host + "/acme/os@" + digest)
+		require.NoError(b.t, err)
+		image, err := remote.Image(ref)
+		require.NoError(b.t, err)
+		config, err := image.ConfigName()
+		require.NoError(b.t, err)
+		all = append(all, config.String())
+	}
+	return all
+}
+
 func digests(descriptors []v1.Descriptor) []string {
 	all := make([]string, len(descriptors))
 	for i := range descriptors {

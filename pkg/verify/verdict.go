@@ -6,7 +6,9 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/param"
+	"imagecatalog.dev/catalog/pkg/policy"
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
@@ -23,17 +25,19 @@ const (
 	BadParams Outcome = "BAD PARAMS"
 )
 
-// The reasons that are neither a registry.Reason nor a signature.Reason.
+// The reasons that are neither a registry.Reason nor a signature.Reason, nor one of package policy.
 const (
 	ReasonVerified           = "Verified"
-	ReasonPlatformMissing    = "PlatformMissing"
+	ReasonPlatformMissing    = policy.ReasonPlatformMissing
 	ReasonRecalled           = "Recalled"
 	ReasonEntryNotFound      = "EntryNotFound"
 	ReasonEntryInvalid       = "EntryInvalid"
+	ReasonPolicyNotFound     = "PolicyNotFound"
+	ReasonPolicyDoesNotApply = "PolicyDoesNotApply"
 	ReasonCatalogForbidden   = "CatalogForbidden"
 	ReasonCatalogUnavailable = "CatalogUnavailable"
 	ReasonKeyForbidden       = "KeyForbidden"
-	ReasonKeyUnavailable     = "KeyUnavailable"
+	ReasonKeyUnavailable     = v1alpha1.ReasonKeyUnavailable
 	ReasonBadParams          = "BadParams"
 )
 
@@ -50,7 +54,7 @@ type Verdict struct {
 	Reason, Message string
 	// Pinned is the image that was judged, by its digest; nil if that is not known.
 	Pinned *name.Digest
-	// SignaturesVerified says that a signature was asked for and found; of each platform, too, if that was asked for.
+	// SignaturesVerified says that signatures were asked for, by a key or by a policy, and all of them were found.
 	SignaturesVerified bool
 	// The number of checks that held, that did not, and that call for attention.
 	Successes, Failures, Warnings int

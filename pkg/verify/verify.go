@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -22,6 +21,7 @@ const lookUpLimit = 2 * time.Minute
 type Registry interface {
 	signature.Registry
 	Describe(ctx context.Context, ref name.Reference, keychain authn.Keychain) (*registry.Description, error)
+	Outline(ctx context.Context, ref name.Reference, keychain authn.Keychain) (*registry.Description, error)
 	Blobs(ctx context.Context, repository name.Repository, keychain authn.Keychain) (*registry.Blobs, error)
 }
 
@@ -31,6 +31,8 @@ type Verifier struct {
 	Keychain authn.Keychain
 	// Entries opens the catalog; it is called only when an entry is named.
 	Entries func() (Entries, error)
+	// Policies opens it for policies; it is called only when one is named.
+	Policies func() (Policies, error)
 	// Secrets opens the cluster; it is called only when a Secret is named.
 	Secrets func() (Secrets, error)
 	// KeyDir is the folder of the workspace with public keys; empty if it is not bound.
@@ -41,10 +43,11 @@ type Verifier struct {
 
 // Verify runs the checks. It has no error: whatever goes wrong is a verdict.
 func (v *Verifier) Verify(ctx context.Context, options Options) Verdict {
-	r := &run{Verifier: v}
+	r := &run{Verifier: v, collected: map[string]*signature.Evidence{}}
 	err := r.checks(ctx, options.tidy())
 	verdict := verdictOn(err)
-	verdict.Pinned, verdict.SignaturesVerified = r.pinned, r.signed
+	verdict.Pinned = r.pinned
+	verdict.SignaturesVerified = r.signed > 0 && r.signed == r.wanted.signatures()
 	verdict.Successes, verdict.Failures, verdict.Warnings = r.successes, r.failures, r.warnings
 	if verdict.Outcome == Verified {
 		verdict.Message = r.pinned.Name()
@@ -55,8 +58,10 @@ func (v *Verifier) Verify(ctx context.Context, options Options) Verdict {
 // run is one pass through the checks.
 type run struct {
 	*Verifier
+	wanted                        demand
+	collected                     map[string]*signature.Evidence // by the digest of the image
 	pinned                        *name.Digest
-	signed                        bool
+	signed                        int // demands for signatures that held
 	successes, failures, warnings int
 }
 
@@ -64,12 +69,7 @@ func (r *run) checks(ctx context.Context, options Options) error {
 	if err := options.check(); err != nil {
 		return err
 	}
-	platforms, err := parsePlatforms(options.Platforms)
-	if err != nil {
-		return err
-	}
-	keys, err := r.keys(ctx, options)
-	if err != nil {
+	if err := r.readDemand(ctx, options); err != nil {
 		return err
 	}
 	s, d, err := r.lookUp(ctx, options)
@@ -79,28 +79,19 @@ func (r *run) checks(ctx context.Context, options Options) error {
 	if err := r.digest(s, d); err != nil {
 		return err
 	}
-	if err := r.platforms(platforms, s, d); err != nil {
+	if err := r.platforms(s, d); err != nil {
 		return err
 	}
-	if err := r.signatures(ctx, options, keys, platforms, s, d); err != nil || !options.Content {
+	if err := r.signatures(ctx, s, d); err != nil {
+		return err
+	}
+	if err := r.judge(ctx, s, d); err != nil || !r.wanted.content {
 		return err
 	}
 	return r.report("content", r.checkContent(ctx, s, d), "%d blobs, %s, have their digests", len(d.Blobs), megabytes(d.SizeBytes))
 }
 
-// keys come before everything else: who asked for a signature wants no answer without one.
-func (r *run) keys(ctx context.Context, options Options) ([]*signature.Key, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookUpLimit)
-	defer cancel()
-	keys, err := r.publicKeys(ctx, options.PublicKey)
-	var unanswered *finding
-	if errors.As(err, &unanswered) {
-		return nil, r.report("signature", err, "")
-	}
-	return keys, err
-}
-
-// lookUp finds out which image is meant and asks the registry about it.
+// lookUp finds out which image is meant and asks the registry about it, for no more than is needed.
 func (r *run) lookUp(ctx context.Context, options Options) (subject, *registry.Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookUpLimit)
 	defer cancel()
@@ -111,11 +102,26 @@ func (r *run) lookUp(ctx context.Context, options Options) (subject, *registry.D
 	if s.pin != "" {
 		r.pin(s, s.pin)
 	}
-	d, err := r.Registry.Describe(ctx, s.ref, r.Keychain)
+	if err := r.applies(s); err != nil {
+		return s, nil, err
+	}
+	ask := r.Registry.Outline
+	if r.wanted.facts() {
+		ask = r.Registry.Describe
+	}
+	d, err := ask(ctx, s.ref, r.Keychain)
 	if err != nil {
 		return s, nil, r.report("exists", err, "")
 	}
-	return s, d, r.report("exists", nil, "%s, %s, %d platforms, %s", s.ref, d.MediaType, len(d.Platforms), megabytes(d.SizeBytes))
+	return s, d, r.report("exists", nil, "%s, %s, %s", s.ref, d.MediaType, extent(d))
+}
+
+// extent is how large an image is, and for how many platforms where that is known.
+func extent(d *registry.Description) string {
+	if len(d.Platforms) == 0 {
+		return megabytes(d.SizeBytes)
+	}
+	return fmt.Sprintf("%d platforms, %s", len(d.Platforms), megabytes(d.SizeBytes))
 }
 
 func (r *run) subject(ctx context.Context, options Options) (subject, error) {
@@ -146,9 +152,9 @@ func (r *run) digest(s subject, d *registry.Description) error {
 }
 
 // platforms looks at all of them before it gives the first that is missing.
-func (r *run) platforms(wanted []platform, s subject, d *registry.Description) error {
+func (r *run) platforms(s subject, d *registry.Description) error {
 	var first error
-	for _, p := range wanted {
+	for _, p := range r.wanted.platforms {
 		if err := r.report("platform", checkPlatform(p, d, s), "%s", p); err != nil && first == nil {
 			first = err
 		}

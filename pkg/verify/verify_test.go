@@ -39,14 +39,15 @@ import (
 
 // bench is a real registry over HTTP with a two-platform image, and what a run left behind.
 type bench struct {
-	t       *testing.T
-	host    string
-	close   func()
-	entries entries
-	secrets secrets
-	keyDir  string
-	log     bytes.Buffer
-	results string
+	t        *testing.T
+	host     string
+	close    func()
+	entries  entries
+	policies policies
+	secrets  secrets
+	keyDir   string
+	log      bytes.Buffer
+	results  string
 
 	mu       sync.Mutex
 	requests int
@@ -115,6 +116,7 @@ func (b *bench) verify(options verify.Options) verify.Verdict {
 	v := verify.Verifier{
 		Registry: newClient(b.t),
 		Entries:  func() (verify.Entries, error) { return b.entries, nil },
+		Policies: func() (verify.Policies, error) { return b.policies, nil },
 		Secrets:  func() (verify.Secrets, error) { return b.secrets, nil },
 		KeyDir:   b.keyDir,
 		Log:      &b.log,

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"imagecatalog.dev/catalog/pkg/signature"
+	"imagecatalog.dev/catalog/pkg/verify"
 	corpus "imagecatalog.dev/catalog/test/signatures"
 )
 
@@ -77,7 +78,8 @@ func TestCosignKeys(t *testing.T) {
 	}
 }
 
-// A signature by digest costs no more requests than were promised, with the ping, and fewer than cosign takes.
+// A signature by digest costs no more requests than were promised, and fewer than cosign takes: with the ping, and in the
+// Task, which asks at once, with the image itself.
 func TestSignatureRequests(t *testing.T) {
 	t.Parallel()
 	for form := range cosignForms {
@@ -89,6 +91,12 @@ func TestSignatureRequests(t *testing.T) {
 			c.sign(f, key, form, image)
 			f.Forget()
 			require.Equal(t, signature.Signed, f.judge(t, c, image, key).Reason)
+			assert.Len(t, f.Log(), 4, f.Log())
+
+			f.Forget()
+			gate := verify.Verifier{Registry: f.clientAtOnce(t), Keychain: f.keychain(), Log: t.Output()}
+			verdict := gate.Verify(patient(t), verify.Options{ImageURL: image.Name(), PublicKey: string(c.pem(key))})
+			require.Equal(t, verify.Verified, verdict.Outcome, verdict)
 			assert.Len(t, f.Log(), 4, f.Log())
 		})
 	}

@@ -104,6 +104,8 @@ func newObject(kind metav1.TypeMeta) (any, error) {
 		return &rbacv1.Role{}, nil
 	case "rbac.authorization.k8s.io/v1 RoleBinding":
 		return &rbacv1.RoleBinding{}, nil
+	case "rbac.authorization.k8s.io/v1 ClusterRoleBinding":
+		return &rbacv1.ClusterRoleBinding{}, nil
 	}
 	return nil, errors.New("unexpected kind " + kind.APIVersion + " " + kind.Kind)
 }

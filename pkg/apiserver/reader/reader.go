@@ -48,10 +48,16 @@ func Entries() (*Kind[v1alpha1.CatalogImage, *v1alpha1.CatalogImage], error) {
 	return &Kind[v1alpha1.CatalogImage, *v1alpha1.CatalogImage]{client, "catalogimages"}, err
 }
 
-// Get reads an object. The error is one of the API server's, which k8s.io/apimachinery/pkg/api/errors tells apart.
+// Policies is Secrets for the policies of the catalog, which have no namespace.
+func Policies() (*Kind[v1alpha1.CatalogPolicy, *v1alpha1.CatalogPolicy], error) {
+	client, err := connect("/apis", v1alpha1.SchemeGroupVersion, v1alpha1.AddToScheme)
+	return &Kind[v1alpha1.CatalogPolicy, *v1alpha1.CatalogPolicy]{client, "catalogpolicies"}, err
+}
+
+// Get reads an object; the namespace is empty for kinds without. The error is one of the API server's, which k8s.io/apimachinery/pkg/api/errors tells apart.
 func (k *Kind[T, P]) Get(ctx context.Context, namespace, name string) (*T, error) {
 	object := new(T)
-	if err := k.client.Get().Namespace(namespace).Resource(k.resource).Name(name).Do(ctx).Into(P(object)); err != nil {
+	if err := k.client.Get().NamespaceIfScoped(namespace, namespace != "").Resource(k.resource).Name(name).Do(ctx).Into(P(object)); err != nil {
 		return nil, err
 	}
 	return object, nil

@@ -67,6 +67,19 @@ func TestEntries(t *testing.T) {
 	assert.True(t, apierrors.IsForbidden(err), err)
 }
 
+func TestPolicies(t *testing.T) {
+	serve(t, map[string]string{
+		"/apis/imagecatalog.dev/v1alpha1/catalogpolicies/release": `{"kind":"CatalogPolicy","apiVersion":"imagecatalog.dev/v1alpha1","metadata":{"name":"release"},"spec":{"images":[{"glob":"a.io/*"}]}}`,
+	})
+	policies, err := reader.Policies()
+	require.NoError(t, err)
+	policy, err := policies.Get(t.Context(), "", "release")
+	require.NoError(t, err)
+	assert.Equal(t, "a.io/*", policy.Spec.Images[0].Glob)
+	_, err = policies.Get(t.Context(), "", "other")
+	assert.True(t, apierrors.IsForbidden(err), err)
+}
+
 func TestThereIsNoCluster(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
