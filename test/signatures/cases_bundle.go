@@ -68,6 +68,10 @@ func bundlesByOthers() []Case {
 			signed := s.signer.sign(s.t, pae(inToto, statement(statementType, signPredicate, subjectOf(anotherImage))))
 			s.attach(bundle(byKey, envelope(inToto, s.ownStatement(), signed)))
 		}},
+		{Name: "statement edited", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
+			signed := s.signer.sign(s.t, pae(inToto, s.ownStatement()))
+			s.attach(bundle(byKey, envelope(inToto, strings.Replace(s.ownStatement(), `"predicate":{}`, `"predicate":{"tested":true}`, 1), signed)))
+		}},
 		{Name: "bundle whose statement was signed without its type", Outcome: not, Reason: signature.KeyMismatch, lay: func(s *Stage) {
 			s.attach(bundle(byKey, envelope(inToto, s.ownStatement(), s.signer.sign(s.t, s.ownStatement()))))
 		}},
@@ -115,6 +119,15 @@ func otherStatements() []Case {
 		}},
 		{Name: "statement of another type", Outcome: not, Reason: signature.NotASignature, Cosign: anyStatement, lay: func(s *Stage) {
 			s.attach(s.bundled(statement("https://example.com/Statement/v1", signPredicate, subjectOf(s.Image.DigestStr())), s.signer))
+		}},
+		{Name: "attestation that nobody signed", Outcome: not, Reason: signature.SignatureMalformed, lay: func(s *Stage) {
+			s.attach(bundle(byKey, envelope(inToto, statement(statementType, provenanceType, subjectOf(s.Image.DigestStr())))))
+		}},
+		{Name: "attestation by a stranger", Outcome: not, Reason: signature.NotASignature, lay: func(s *Stage) {
+			s.attach(s.bundled(statement(statementType, provenanceType, subjectOf(s.Image.DigestStr())), s.stranger))
+		}},
+		{Name: "envelope whose type was edited", Outcome: not, Reason: signature.NotASignature, lay: func(s *Stage) {
+			s.attach(bundle(byKey, envelope("application/json", s.ownStatement(), s.signer.sign(s.t, pae(inToto, s.ownStatement())))))
 		}},
 		{Name: "envelope of simple signing", Outcome: not, Reason: signature.NotASignature, lay: func(s *Stage) {
 			signed := s.signer.sign(s.t, pae(simpleType, s.own()))

@@ -3,7 +3,9 @@ package signatures
 import (
 	"slices"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/stretchr/testify/require"
 
 	"imagecatalog.dev/catalog/pkg/signature"
 )
@@ -19,6 +21,12 @@ func kindsOfImages() []Case {
 		{Name: "image of Docker's schema 2", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
 			s.Image = s.pushImage("docker", types.DockerManifestSchema2)
 			s.attach(s.bundled(s.ownStatement(), s.signer))
+		}},
+		{Name: "image of Docker's schema 2 of which OCI's form is signed", Outcome: not, Reason: signature.Unsigned, lay: func(s *Stage) {
+			s.Image = s.pushImage("content", types.OCIManifestSchema1)
+			s.attach(s.bundled(s.ownStatement(), s.signer))
+			s.sign(s.signed(s.own(), s.signer))
+			s.Image = s.pushImage("content", types.DockerManifestSchema2)
 		}},
 		{Name: "index", Outcome: verified, Reason: signature.Signed, lay: func(s *Stage) {
 			s.Image, _ = s.pushIndex("one", "two")
@@ -51,6 +59,12 @@ func partsOfIndexes() []Case {
 			s.attach(s.bundled(s.ownStatement(), s.signer))
 			s.Image, _ = s.pushIndex("one", "evil")
 		}},
+		{Name: "simple signing of an index given to another", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
+			s.Image, _ = s.pushIndex("one", "two")
+			own := s.own()
+			s.Image, _ = s.pushIndex("one", "evil")
+			s.sign(s.signed(own, s.signer))
+		}},
 		{Name: "signature of an index given to another", Outcome: not, Reason: signature.SubjectMismatch, lay: func(s *Stage) {
 			s.Image, _ = s.pushIndex("one", "two")
 			signed := s.bundled(s.ownStatement(), s.signer)
@@ -76,6 +90,15 @@ func misplacedSignatures() []Case {
 			s.Image = s.pushImage("second", types.OCIManifestSchema1)
 			s.attach(signed)
 			s.Image = image
+		}},
+		{Name: "image to which a tag was moved from one that is signed", Outcome: not, Reason: signature.Unsigned, lay: func(s *Stage) {
+			s.attach(s.bundled(s.ownStatement(), s.signer))
+			s.sign(s.signed(s.own(), s.signer))
+			evil := newImage(s.t, "evil", types.OCIManifestSchema1)
+			require.NoError(s.t, remote.Write(s.repository.Tag("image"), evil))
+			digest, err := evil.Digest()
+			require.NoError(s.t, err)
+			s.Image = s.repository.Digest(digest.String())
 		}},
 		{Name: "signature in another repository", Outcome: not, Reason: signature.Unsigned, lay: func(s *Stage) {
 			repository, own := s.repository, s.own()

@@ -1,22 +1,26 @@
 package signatures_test
 
 import (
+	"context"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
+	"imagecatalog.dev/catalog/pkg/policy"
 	"imagecatalog.dev/catalog/pkg/registry"
 	"imagecatalog.dev/catalog/pkg/signature"
 	"imagecatalog.dev/catalog/pkg/verify"
 	"imagecatalog.dev/catalog/test/signatures"
 )
 
-func newClient(t *testing.T) *registry.Client {
+func newClient(t *testing.T, options ...registry.Option) *registry.Client {
 	t.Helper()
 	settings, err := registry.ParseSettings(map[string]string{"hosts": "127.0.0.1: {plainHTTP: true, privateAddresses: true, requestsPerSecond: 100000}"})
 	require.NoError(t, err)
-	return registry.New(settings)
+	return registry.New(settings, options...)
 }
 
 // The package says of each case what the corpus says.
@@ -42,24 +46,133 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// The Task says of each case what the package says. Where the image itself is not to be had it does not come to signatures.
-func TestCorpusOfTheTask(t *testing.T) {
+// A policy that asks for a signature by the keys says so, too.
+func TestCorpusOfThePolicy(t *testing.T) {
 	on := signatures.NewRegistry(t)
-	outcomes := map[signature.Outcome]verify.Outcome{
-		signature.Verified: verify.Verified, signature.NotVerified: verify.NotVerified, signature.Unknown: verify.Undecided,
-	}
 	for _, c := range signatures.Corpus() {
 		t.Run(c.Name, func(t *testing.T) {
 			s := c.Set(t, on)
-			verifier := verify.Verifier{Registry: newClient(t), Log: t.Output()}
-			verdict := verifier.Verify(t.Context(), verify.Options{ImageURL: s.Image.Name(), PublicKey: s.Keys})
-			assert.Equal(t, outcomes[c.Outcome], verdict.Outcome, verdict)
-			assert.Equal(t, c.Outcome == signature.Verified, verdict.SignaturesVerified)
+			p, err := policy.Read(s.Policy())
+			require.NoError(t, err)
+			assert.True(t, p.SelectsImage(s.Image.Context()))
+			verdict := judge(t, p, s.Image)
+			assert.Equal(t, verdicts[c.Outcome], verdict.Outcome, verdict)
+			assert.Equal(t, verdicts[c.Outcome], verdict.Signed.Outcome)
 			if c.Outcome == signature.Verified {
-				assert.Equal(t, verify.ReasonVerified, verdict.Reason)
+				assert.Len(t, verdict.Signers, 1)
 				return
 			}
 			assert.Equal(t, string(c.Reason), verdict.Reason, verdict)
+			assert.NotEmpty(t, verdict.Message)
+			assert.Empty(t, verdict.Signers)
+		})
+	}
+}
+
+// verdicts are what policies call outcomes, and outcomes what the Task does.
+var (
+	verdicts = map[signature.Outcome]v1alpha1.PolicyOutcome{
+		signature.Verified: v1alpha1.PolicySatisfied, signature.NotVerified: v1alpha1.PolicyViolated, signature.Unknown: v1alpha1.PolicyUnknown,
+	}
+	outcomes = map[v1alpha1.PolicyOutcome]verify.Outcome{
+		v1alpha1.PolicySatisfied: verify.Verified, v1alpha1.PolicyViolated: verify.NotVerified, v1alpha1.PolicyUnknown: verify.Undecided,
+	}
+)
+
+// judge asks the policy as the controller does, with all evidence that there is.
+func judge(t *testing.T, p *policy.Policy, image name.Digest) policy.Verdict {
+	t.Helper()
+	entry := &v1alpha1.CatalogImage{Status: v1alpha1.CatalogImageStatus{Digest: image.DigestStr()}}
+	return p.Judge(entry, func(digest string) *signature.Evidence {
+		return signature.Collect(t.Context(), newClient(t), image.Context().Digest(digest), nil, nil)
+	})
+}
+
+// The Task says of each case what the package says, by the key and by a policy. Where the image itself is not to be had it
+// does not come to signatures.
+func TestCorpusOfTheTask(t *testing.T) {
+	on := signatures.NewRegistry(t)
+	for _, c := range signatures.Corpus() {
+		t.Run(c.Name, func(t *testing.T) {
+			s := c.Set(t, on)
+			for by, options := range map[string]verify.Options{
+				"key":    {PublicKey: s.Keys},
+				"policy": {Policy: "signed"},
+				"both":   {PublicKey: s.Keys, Policy: "signed"},
+			} {
+				options.ImageURL = s.Image.Name()
+				verdict := task(t, s.Policy(), options)
+				assert.Equal(t, outcomes[verdicts[c.Outcome]], verdict.Outcome, "%s: %s", by, verdict)
+				assert.Equal(t, c.Outcome == signature.Verified, verdict.SignaturesVerified, by)
+				want := string(c.Reason)
+				if c.Outcome == signature.Verified {
+					want = verify.ReasonVerified
+				}
+				assert.Equal(t, want, verdict.Reason, "%s: %s", by, verdict)
+			}
+		})
+	}
+}
+
+// stored are the policies of a cluster.
+type stored map[string]*v1alpha1.CatalogPolicy
+
+func (s stored) Get(_ context.Context, _, policyName string) (*v1alpha1.CatalogPolicy, error) {
+	return s[policyName], nil
+}
+
+// task runs the flow of the Task with a client that knows nothing yet, as the Task's is.
+func task(t *testing.T, p *v1alpha1.CatalogPolicy, options verify.Options) verify.Verdict {
+	t.Helper()
+	verifier := verify.Verifier{
+		Registry: newClient(t, registry.AskAtOnce()), Log: t.Output(),
+		Policies: func() (verify.Policies, error) { return stored{p.Name: p}, nil },
+	}
+	return verifier.Verify(t.Context(), options)
+}
+
+// Whoever judges by a policy says of each case what the corpus says; a gate says no where the policy is not for the image, and
+// nothing where it cannot be read.
+func TestCorpusOfPolicies(t *testing.T) {
+	on := signatures.NewRegistry(t)
+	for _, c := range signatures.PolicyCorpus() {
+		t.Run(c.Name, func(t *testing.T) {
+			image, p := c.Set(t, on)
+			read, err := policy.Read(p)
+			assert.Equal(t, c.Unread, err != nil, err)
+			require.Equal(t, c.Selects, read.SelectsImage(image.Context()))
+			gate := task(t, p, verify.Options{ImageURL: image.Name(), Policy: p.Name})
+			if !c.Selects {
+				assert.Equal(t, verify.NotVerified, gate.Outcome, gate)
+				assert.Equal(t, verify.ReasonPolicyDoesNotApply, gate.Reason)
+				return
+			}
+			verdict := judge(t, read, image)
+			assert.Equal(t, c.Outcome, verdict.Outcome, verdict)
+			assert.Equal(t, c.Reason, verdict.Reason, verdict)
+			assert.Equal(t, outcomes[c.Outcome], gate.Outcome, gate)
+			if c.Outcome != v1alpha1.PolicySatisfied && !c.Unread {
+				assert.Equal(t, c.Reason, gate.Reason)
+			}
+		})
+	}
+}
+
+// A signature by digest costs the Task no more requests than were promised.
+func TestRequestsOfTheTask(t *testing.T) {
+	on := signatures.NewRegistry(t)
+	for _, c := range signatures.Corpus() {
+		if c.Name != "bundle" && c.Name != "simple signing" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			s := c.Set(t, on)
+			for by, options := range map[string]verify.Options{"key": {PublicKey: s.Keys}, "policy": {Policy: "signed"}} {
+				options.ImageURL = s.Image.Name()
+				on.Asked()
+				require.Equal(t, verify.Verified, task(t, s.Policy(), options).Outcome)
+				assert.Equal(t, 4, on.Asked(), "by %s: the image, its referrers, and a signature: a manifest and what is in it", by)
+			}
 		})
 	}
 }
