@@ -13,6 +13,9 @@
 //	metadata    a field is given                                                               metadata.go
 //	validation  an expression in CEL is true of the entry                                      validation.go, entry.go
 //
+// What an expression may compute is bounded, and it has none of the functions that make long texts of short ones: it is
+// evaluated over what publishers write. What of a policy cannot be read is never satisfied, whoever stored it.
+//
 // A policy is Satisfied when all of its checks are, Violated when one is, and otherwise Unknown: what it takes to decide could
 // not be had. Unknown is no verdict on the image, and opens no gate.
 package policy

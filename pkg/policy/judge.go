@@ -23,6 +23,7 @@ const (
 
 // The names of the checks.
 const (
+	checkNamePolicy     = "policy"
 	checkNameSignature  = "signature"
 	checkNamePlatform   = "platform"
 	checkNameMetadata   = "metadata"
@@ -42,6 +43,11 @@ type Check struct {
 	Text string
 }
 
+// unreadable is the check of something that a policy asks for and that cannot be read: nobody can say that it is so.
+func unreadable(name, text string) Check {
+	return Check{Name: name, Outcome: v1alpha1.PolicyUnknown, Reason: ReasonPolicyInvalid, Text: text}
+}
+
 // Verdict is what a policy says about an entry.
 type Verdict struct {
 	Policy  *Policy
@@ -58,7 +64,7 @@ type Verdict struct {
 
 // Judge holds an entry, whose status tells its digest and its platforms, against the policy.
 func (p *Policy) Judge(image *v1alpha1.CatalogImage, signatures Signatures) Verdict {
-	v := Verdict{Policy: p}
+	v := Verdict{Policy: p, Checks: slices.Clone(p.unreadable)}
 	if p.WantsSignatures() {
 		p.judgeSignatures(&v, image, signatures)
 	}

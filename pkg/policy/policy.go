@@ -34,6 +34,7 @@ type Policy struct {
 	namespaces  labels.Selector
 	authorities []authority
 	platforms   []Platform
+	unreadable  []Check // of what is required and cannot be read
 	metadata    []v1alpha1.MetadataField
 	validations []validation
 }
@@ -57,7 +58,7 @@ func Read(stored *v1alpha1.CatalogPolicy) (*Policy, error) {
 		return p.withoutKeys(&stored.Spec), ErrKeysNotRead
 	}
 	problems := p.readImages(&stored.Spec).Also(p.readNamespaces(&stored.Spec)).Also(p.readPlatforms(&stored.Spec)).
-		Also(p.readAuthorities(stored)).Also(p.readValidations(&stored.Spec))
+		Also(p.readAuthorities(stored)).Also(p.readValidations(&stored.Spec)).Also(p.requireSomething())
 	p.Revision = revision(stored)
 	if problems != nil {
 		return p, problems.ViaField("spec")
@@ -133,6 +134,7 @@ func (p *Policy) readPlatforms(spec *v1alpha1.CatalogPolicySpec) (problems *apis
 	for i, text := range spec.RequiredPlatforms {
 		platform, err := ParsePlatform(text)
 		if err != nil {
+			p.unreadable = append(p.unreadable, unreadable(checkNamePlatform, err.Error()))
 			problems = problems.Also(apis.ErrInvalidArrayValue(text, "requiredPlatforms", i))
 			continue
 		}
@@ -144,17 +146,18 @@ func (p *Policy) readPlatforms(spec *v1alpha1.CatalogPolicySpec) (problems *apis
 func (p *Policy) readAuthorities(stored *v1alpha1.CatalogPolicy) (problems *apis.FieldError) {
 	for i := range stored.Spec.Authorities {
 		declared := &stored.Spec.Authorities[i]
-		text := declared.Key.Data
 		a := authority{Authority: signature.Authority{Name: declared.Name}}
+		text, field := declared.Key.Data, "data"
 		if ref := declared.Key.SecretRef; ref != nil {
-			text = keysOf(stored, declared.Name)
+			text, field = keysOf(stored, declared.Name), "secretRef"
 			a.lacks = fmt.Sprintf("there is no public key in the Secret %s: the status of the policy says why", ref.Name)
 		}
-		if text != "" {
+		if text != "" || declared.Key.SecretRef == nil {
 			keys, err := signature.ParseKeys([]byte(text))
 			if err != nil {
-				a.lacks = err.Error()
-				problems = problems.Also(apis.ErrGeneric("no public key: "+err.Error(), "data").ViaField("key").ViaFieldIndex("authorities", i))
+				a.lacks = "it has no public key: " + err.Error()
+				problem := &apis.FieldError{Message: "no public key", Paths: []string{field}, Details: err.Error()}
+				problems = problems.Also(problem.ViaField("key").ViaFieldIndex("authorities", i))
 			}
 			a.Keys = keys
 		}
@@ -177,11 +180,27 @@ func (p *Policy) readValidations(spec *v1alpha1.CatalogPolicySpec) (problems *ap
 	for i := range spec.Validations {
 		v, err := parseValidation(&spec.Validations[i])
 		if err != nil {
-			problems = problems.Also(apis.ErrInvalidValue(spec.Validations[i].Expression, "expression", err.Error()).ViaFieldIndex("validations", i))
+			problem := &apis.FieldError{Message: "no expression of CEL", Paths: []string{"expression"}, Details: err.Error()}
+			problems = problems.Also(problem.ViaFieldIndex("validations", i))
 		}
 		p.validations = append(p.validations, v)
 	}
 	return problems
+}
+
+// requireSomething refuses what every image would satisfy, as the schema does with what is stored.
+func (p *Policy) requireSomething() *apis.FieldError {
+	const advice = "say what the images need: authorities, requiredPlatforms, requiredMetadata or validations"
+	switch {
+	case p.SignedPlatforms && !p.WantsSignatures():
+		p.unreadable = append(p.unreadable, unreadable(checkNameSignature, "the policy does not say whose signatures count"))
+		return apis.ErrGeneric("say in authorities whose signature the platforms need", "signedPlatforms")
+	case !p.WantsSignatures() && len(p.platforms)+len(p.metadata)+len(p.validations)+len(p.unreadable) == 0:
+		p.unreadable = append(p.unreadable, unreadable(checkNamePolicy, "the policy asks for nothing"))
+		return apis.ErrGeneric(advice, apis.CurrentField)
+	default:
+		return nil
+	}
 }
 
 // Selects says whether the policy is for images of a repository in a namespace with such labels.
