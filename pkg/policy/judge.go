@@ -137,7 +137,7 @@ func (p *Policy) judgeSignatures(v *Verdict, image *v1alpha1.CatalogImage, signa
 // judgeSignature takes the signature of one authority. Why there is none is what the authority says that knows most.
 func (p *Policy) judgeSignature(digest string, evidence *signature.Evidence) (Check, []v1alpha1.Signer) {
 	if evidence == nil {
-		return Check{Name: checkNameSignature, Outcome: v1alpha1.PolicyUnknown, Reason: ReasonNotCollected, Text: "nobody has looked for signatures of " + digest + " yet"}, nil
+		return Check{Name: checkNameSignature, Outcome: v1alpha1.PolicyUnknown, Reason: ReasonNotCollected, Text: oneLine("nobody has looked for signatures of " + digest + " yet")}, nil
 	}
 	var signers []v1alpha1.Signer
 	var first Check
@@ -145,7 +145,7 @@ func (p *Policy) judgeSignature(digest string, evidence *signature.Evidence) (Ch
 		if finding.Outcome == signature.Verified {
 			signers = append(signers, v1alpha1.Signer{Policy: p.Name, Authority: finding.Authority, Key: finding.Key})
 		}
-		check := Check{Name: checkNameSignature, Outcome: outcomes[finding.Outcome], Text: fmt.Sprintf("%s: %s: %s", digest, finding.Authority, finding.Text)}
+		check := Check{Name: checkNameSignature, Outcome: outcomes[finding.Outcome], Text: oneLine(fmt.Sprintf("%s: %s: %s", digest, finding.Authority, finding.Text))}
 		if finding.Outcome != signature.Verified {
 			check.Reason = string(finding.Reason)
 		}

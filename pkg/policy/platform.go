@@ -57,7 +57,7 @@ func checkPlatform(wanted Platform, entry *v1alpha1.CatalogImage) Check {
 	for _, found := range entry.Status.Platforms {
 		p := PlatformOf(found.OS, found.Architecture, found.Variant)
 		if wanted.Accepts(p) {
-			return Check{Name: checkNamePlatform, Outcome: v1alpha1.PolicySatisfied, Text: wanted.String()}
+			return Check{Name: checkNamePlatform, Outcome: v1alpha1.PolicySatisfied, Text: oneLine(wanted.String())}
 		}
 		has = append(has, p.String())
 	}
@@ -65,5 +65,5 @@ func checkPlatform(wanted Platform, entry *v1alpha1.CatalogImage) Check {
 	if len(has) == 0 {
 		text = fmt.Sprintf("it is not built for %s, nor for any other platform: it is an artifact and no container image", wanted)
 	}
-	return Check{Name: checkNamePlatform, Outcome: v1alpha1.PolicyViolated, Reason: ReasonPlatformMissing, Text: text}
+	return Check{Name: checkNamePlatform, Outcome: v1alpha1.PolicyViolated, Reason: ReasonPlatformMissing, Text: oneLine(text)}
 }
