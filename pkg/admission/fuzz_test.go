@@ -250,6 +250,8 @@ func FuzzReviews(f *testing.F) {
 			review(request(admissionv1.Update, "", good)), review(request(admissionv1.Update, `[]`, `7`)), review(request(admissionv1.Connect, "null", `null`)),
 			strings.Replace(review(request(admissionv1.Create, "", good)), "imagecatalog.dev", "", 1),
 			strings.Replace(review(request(admissionv1.Create, "", good)), "CatalogImage", "ConfigMap", 1),
+			strings.Replace(review(request(admissionv1.Create, "", policyDocument("", goodSpec))), "CatalogImage", "CatalogPolicy", 1),
+			strings.Replace(review(request(admissionv1.Update, policyDocument("", badSpec), policyDocument("", `"validations": [{"expression": "["}]`))), "CatalogImage", "CatalogPolicy", 1),
 			`{"request":{"kind":{"version":"v1","kind":"ConfigMap"},"operation":"CREATE","object":{"metadata":{"name":"config-logging"},"data":{"a":1}}}}`,
 			`{"request":{"kind":{"version":"v1","kind":"ConfigMap"},"operation":"UPDATE","object":{"metadata":{"name":"config-observability"},"data":{"metrics-protocol":"x"}}}}`,
 		} {

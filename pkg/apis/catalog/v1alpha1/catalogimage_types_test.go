@@ -14,16 +14,16 @@ import (
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 )
 
-// A document with every field of the kind, in the spelling that users write.
-func fullDocument(t *testing.T) []byte {
+// A document with every field of a kind, in the spelling that users write.
+func fullDocument(t *testing.T, file string) []byte {
 	t.Helper()
-	document, err := os.ReadFile("testdata/full.yaml")
+	document, err := os.ReadFile(file)
 	require.NoError(t, err)
 	return document
 }
 
 func TestAFullObjectKeepsEveryField(t *testing.T) {
-	document := fullDocument(t)
+	document := fullDocument(t, "testdata/full.yaml")
 	var entry v1alpha1.CatalogImage
 	require.NoError(t, yaml.UnmarshalStrict(document, &entry))
 
@@ -43,7 +43,7 @@ func TestAFullObjectKeepsEveryField(t *testing.T) {
 func assertNothingEmpty(t *testing.T, value reflect.Value, path string) {
 	t.Helper()
 	if value.IsZero() {
-		t.Errorf("testdata/full.yaml says nothing about %s: add it", path)
+		t.Errorf("the full document says nothing about %s: add it", path)
 		return
 	}
 	switch value.Kind() {

@@ -44,7 +44,9 @@ type CatalogPolicySpec struct {
 	// +listType=atomic
 	Images []ImagePattern `json:"images"`
 
-	// NamespaceSelector selects entries by the labels of their namespaces, besides. Default: entries of all namespaces.
+	// NamespaceSelector selects entries by the labels of their namespaces, besides. Default: entries of all namespaces. At most 16 labels and 16 expressions, of 64 values each.
+	// +kubebuilder:validation:XValidation:rule="(!has(self.matchLabels) || size(self.matchLabels) <= 16) && (!has(self.matchExpressions) || size(self.matchExpressions) <= 16)",message="at most 16 labels and 16 expressions"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, !has(e.values) || size(e.values) <= 64)",message="at most 64 values in an expression"
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 

@@ -38,7 +38,7 @@ func TestAStatusOfAnotherSchemaIsRead(t *testing.T) {
 
 func TestDamage(t *testing.T) {
 	var sound v1alpha1.CatalogImage
-	require.NoError(t, yaml.UnmarshalStrict(fullDocument(t), &sound))
+	require.NoError(t, yaml.UnmarshalStrict(fullDocument(t, "testdata/full.yaml"), &sound))
 	now := sound.Status.LastCheckedAt.Time
 	sound.Status.Digest = "sha256:" + strings.Repeat("a", 64) // the document's is short
 	sound.Status.History[0].Digest = sound.Status.Digest

@@ -1,6 +1,7 @@
 package v1alpha1_test
 
 import (
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"knative.dev/pkg/kmeta"
 	"sigs.k8s.io/yaml"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog"
@@ -50,45 +52,57 @@ type property struct {
 	Validations                        []struct{ Rule, Message string } `json:"x-kubernetes-validations"`
 }
 
-func readCRD(t *testing.T) crd {
+// readCRD reads that of the kind with a singular name.
+func readCRD(t *testing.T, singular string) crd {
 	t.Helper()
-	manifest, err := os.ReadFile("../../../../config/300-catalogimage.yaml")
+	manifest, err := os.ReadFile("../../../../config/300-" + singular + ".yaml")
 	require.NoError(t, err)
 	var definition crd
 	require.NoError(t, yaml.Unmarshal(manifest, &definition))
 	return definition
 }
 
-func TestTheCRDIsOfTheGoTypes(t *testing.T) {
-	definition := readCRD(t)
-	names := definition.Spec.Names
-	assert.Equal(t, catalog.GroupName, definition.Spec.Group)
-	assert.Equal(t, names.Plural+"."+catalog.GroupName, definition.Metadata.Name)
-	assert.Equal(t, "Namespaced", definition.Spec.Scope)
-	assert.Equal(t, v1alpha1.Resource("catalogimages"), schema.GroupResource{Group: definition.Spec.Group, Resource: names.Plural})
-	assert.Equal(t, "catalogimage", names.Singular)
-	assert.Equal(t, []string{"cimg"}, names.ShortNames)
+func TestTheCRDsAreOfTheGoTypes(t *testing.T) {
+	for singular, kind := range map[string]struct {
+		scope, plural, short string
+		object               kmeta.OwnerRefable
+		list                 runtime.Object
+	}{
+		"catalogimage":  {"Namespaced", "catalogimages", "cimg", &v1alpha1.CatalogImage{}, &v1alpha1.CatalogImageList{}},
+		"catalogpolicy": {"Cluster", "catalogpolicies", "cpol", &v1alpha1.CatalogPolicy{}, &v1alpha1.CatalogPolicyList{}},
+	} {
+		t.Run(singular, func(t *testing.T) {
+			definition := readCRD(t, singular)
+			names := definition.Spec.Names
+			assert.Equal(t, catalog.GroupName, definition.Spec.Group)
+			assert.Equal(t, names.Plural+"."+catalog.GroupName, definition.Metadata.Name)
+			assert.Equal(t, kind.scope, definition.Spec.Scope)
+			assert.Equal(t, v1alpha1.Resource(kind.plural), schema.GroupResource{Group: definition.Spec.Group, Resource: names.Plural})
+			assert.Equal(t, singular, names.Singular)
+			assert.Equal(t, []string{kind.short}, names.ShortNames)
 
-	require.Len(t, definition.Spec.Versions, 1)
-	version := definition.Spec.Versions[0]
-	assert.True(t, version.Served)
-	assert.True(t, version.Storage)
-	assert.Equal(t, []string{"status"}, keys(version.Subresources), "the status is written apart from the spec, and there is no scale")
+			require.Len(t, definition.Spec.Versions, 1)
+			version := definition.Spec.Versions[0]
+			assert.True(t, version.Served)
+			assert.True(t, version.Storage)
+			assert.Equal(t, []string{"status"}, keys(version.Subresources), "the status is written apart from the spec, and there is no scale")
 
-	scheme := runtime.NewScheme()
-	require.NoError(t, v1alpha1.AddToScheme(scheme))
-	groupVersion := schema.GroupVersion{Group: definition.Spec.Group, Version: version.Name}
-	for kind, want := range map[string]runtime.Object{names.Kind: &v1alpha1.CatalogImage{}, names.ListKind: &v1alpha1.CatalogImageList{}} {
-		object, err := scheme.New(groupVersion.WithKind(kind))
-		require.NoError(t, err)
-		assert.IsType(t, want, object)
+			scheme := runtime.NewScheme()
+			require.NoError(t, v1alpha1.AddToScheme(scheme))
+			groupVersion := schema.GroupVersion{Group: definition.Spec.Group, Version: version.Name}
+			for name, want := range map[string]any{names.Kind: kind.object, names.ListKind: kind.list} {
+				object, err := scheme.New(groupVersion.WithKind(name))
+				require.NoError(t, err)
+				assert.IsType(t, want, object)
+			}
+			assert.Equal(t, groupVersion.WithKind(names.Kind), kind.object.GetGroupVersionKind())
+		})
 	}
-	assert.Equal(t, groupVersion.WithKind(names.Kind), (&v1alpha1.CatalogImage{}).GetGroupVersionKind())
 }
 
 // A facet may become a label's value or the name in its key: what the schema admits must be one.
 func TestTheSchemaAdmitsTheFacetsThatLabelsAdmit(t *testing.T) {
-	spec := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	spec := readCRD(t, "catalogimage").Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
 	channel := spec.Properties["channel"]
 	require.Len(t, channel.Validations, 1)
 	pattern, ok := strings.CutPrefix(channel.Validations[0].Rule, "self.matches('")
@@ -112,7 +126,7 @@ func TestTheSchemaAdmitsTheFacetsThatLabelsAdmit(t *testing.T) {
 }
 
 func TestTheSchemaAdmitsTheIntervalsThatTheTypesDo(t *testing.T) {
-	interval := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["checkInterval"]
+	interval := readCRD(t, "catalogimage").Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["checkInterval"]
 	require.Len(t, interval.Validations, 1)
 	bounds := regexp.MustCompile(`duration\('([^']*)'\)`).FindAllStringSubmatch(interval.Validations[0].Rule, -1)
 	require.Len(t, bounds, 2)
@@ -138,28 +152,48 @@ var knativesOwn = map[string]string{
 	"status.conditions[].type":               "size(c.type) <= 64",
 }
 
-func TestTheSchemaExplainsAndBoundsEveryField(t *testing.T) {
-	root := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema
-	rules := map[string]bool{}
+// kubernetesOwn are the same of Kubernetes' label selectors; what is in their texts the webhook bounds, since they are labels.
+var kubernetesOwn = map[string]string{
+	"spec.namespaceSelector.matchLabels":                 "size(self.matchLabels) <= 16",
+	"spec.namespaceSelector.matchLabels.*":               "size(self.matchLabels) <= 16",
+	"spec.namespaceSelector.matchExpressions":            "size(self.matchExpressions) <= 16",
+	"spec.namespaceSelector.matchExpressions[].key":      "size(self.matchExpressions) <= 16",
+	"spec.namespaceSelector.matchExpressions[].operator": "size(self.matchExpressions) <= 16",
+	"spec.namespaceSelector.matchExpressions[].values":   "size(e.values) <= 64",
+	"spec.namespaceSelector.matchExpressions[].values[]": "size(e.values) <= 64",
+}
+
+func TestTheSchemasExplainAndBoundEveryField(t *testing.T) {
+	for singular, others := range map[string][]map[string]string{"catalogimage": {knativesOwn}, "catalogpolicy": {knativesOwn, kubernetesOwn}} {
+		t.Run(singular, func(t *testing.T) {
+			explainsAndBounds(t, readCRD(t, singular).Spec.Versions[0].Schema.OpenAPIV3Schema, others)
+		})
+	}
+}
+
+// explainsAndBounds allows for fields of others' types that rules bound, each of which must be there.
+func explainsAndBounds(t *testing.T, root property, others []map[string]string) {
+	t.Helper()
+	ruled := map[string]string{}
+	for _, other := range others {
+		maps.Copy(ruled, other)
+	}
+	var rules strings.Builder
 	for _, own := range []string{"spec", "status"} {
 		walk(root.Properties[own], own, func(path string, field property) {
+			for _, validation := range field.Validations {
+				rules.WriteString(validation.Rule)
+			}
 			if !strings.HasSuffix(path, "[]") && !strings.HasSuffix(path, ".*") {
 				assert.NotEmpty(t, field.Description, "%s is not explained", path)
 			}
-			if rule, ok := knativesOwn[path]; ok {
-				rules[rule] = true
-				return
+			if _, ok := ruled[path]; !ok {
+				assert.True(t, field.bounded(), "%s has no bound: give it maxLength, pattern, enum, format or maxItems", path)
 			}
-			assert.True(t, field.bounded(), "%s has no bound: give it maxLength, pattern, enum, format or maxItems", path)
 		})
 	}
-	assert.Len(t, rules, len(knativesOwn), "each of them is there")
-	var status strings.Builder
-	for _, validation := range root.Properties["status"].Validations {
-		status.WriteString(validation.Rule)
-	}
-	for rule := range rules {
-		assert.Contains(t, status.String(), rule)
+	for path, rule := range ruled {
+		assert.Contains(t, rules.String(), rule, path)
 	}
 }
 
@@ -189,7 +223,7 @@ func walk(field property, path string, visit func(string, property)) {
 
 // What the registry layer and the verbs can write must fit, or the controller's write is refused as a whole.
 func TestTheSchemaAdmitsWhatTheControllerWrites(t *testing.T) {
-	status := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
+	status := readCRD(t, "catalogimage").Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
 	layers, platforms := status.Properties["layers"], status.Properties["platforms"]
 	assert.Equal(t, v1alpha1.MaxLayers, *layers.MaxItems)
 	assert.Equal(t, v1alpha1.MaxPlatforms, *platforms.MaxItems)
@@ -204,12 +238,12 @@ func TestTheSchemaAdmitsWhatTheControllerWrites(t *testing.T) {
 	longest := v1alpha1.CatalogImageSpec{Image: strings.Repeat("a", 240), Digest: digestA}
 	ref, err := longest.Reference()
 	require.NoError(t, err)
-	written := *readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["image"].MaxLength
+	written := *readCRD(t, "catalogimage").Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["image"].MaxLength
 	assert.LessOrEqual(t, written+len(ref.Name())-len(longest.Image), *status.Properties["image"].MaxLength)
 }
 
 func TestTheSchemaKnowsThePhases(t *testing.T) {
-	status := readCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
+	status := readCRD(t, "catalogimage").Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
 	assert.ElementsMatch(t, []string{"Pending", "Verifying", "Available", "Unavailable", "Failed"}, status.Properties["phase"].Enum)
 }
 
@@ -219,4 +253,22 @@ func keys(m map[string]any) []string {
 		keys = append(keys, key)
 	}
 	return keys
+}
+
+// The verbs of a policy and of a verdict keep to the same bounds as the schemas.
+func TestTheSchemasAdmitWhatIsSaidOfPolicies(t *testing.T) {
+	policy := readCRD(t, "catalogpolicy").Spec.Versions[0].Schema.OpenAPIV3Schema
+	status, authority := policy.Properties["status"], policy.Properties["spec"].Properties["authorities"]
+	assert.Equal(t, v1alpha1.MaxUnsatisfied, *status.Properties["unsatisfied"].MaxItems)
+	assert.Equal(t, *authority.MaxItems, *status.Properties["keys"].MaxItems)
+	for _, data := range []property{authority.Items.Properties["key"].Properties["data"], status.Properties["keys"].Items.Properties["data"]} {
+		assert.Equal(t, v1alpha1.MaxKeyData, *data.MaxLength)
+	}
+	verification := readCRD(t, "catalogimage").Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"].Properties["verification"]
+	verdicts := verification.Properties["policies"]
+	assert.Equal(t, v1alpha1.MaxPolicies, *verdicts.MaxItems)
+	assert.Equal(t, v1alpha1.MaxVerdict, *verdicts.Items.Properties["message"].MaxLength)
+	assert.Equal(t, v1alpha1.MaxSigners, *verification.Properties["signers"].MaxItems)
+	assert.Equal(t, *authority.Items.Properties["name"].MaxLength, *verification.Properties["signers"].Items.Properties["authority"].MaxLength)
+	assert.ElementsMatch(t, []string{"enforce", "warn"}, policy.Properties["spec"].Properties["mode"].Enum)
 }
