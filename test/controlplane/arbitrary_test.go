@@ -36,9 +36,10 @@ func arbitrarySeed(t *testing.T) uint64 {
 	return seed
 }
 
-func catalogSchema(t *testing.T) apiextensionsv1.JSONSchemaProps {
+// schemaIn is the schema of a kind, by its file in config/.
+func schemaIn(t *testing.T, file string) apiextensionsv1.JSONSchemaProps {
 	t.Helper()
-	content, err := os.ReadFile("../../config/300-catalogimage.yaml")
+	content, err := os.ReadFile("../../config/" + file)
 	require.NoError(t, err)
 	var crd apiextensionsv1.CustomResourceDefinition
 	require.NoError(t, yaml.UnmarshalStrict(content, &crd))
@@ -55,7 +56,7 @@ func TestArbitraryEntries(t *testing.T) {
 	entries := client.Resource(v1alpha1.SchemeGroupVersion.WithResource("catalogimages")).Namespace(namespace)
 
 	const writes = 300
-	arbitrary := fuzzer.New(catalogSchema(t), seed)
+	arbitrary := fuzzer.New(schemaIn(t, "300-catalogimage.yaml"), seed)
 	admitted := map[string]bool{}
 	updated := 0
 	for n := range writes {

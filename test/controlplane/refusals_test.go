@@ -49,6 +49,7 @@ type refusal struct {
 	Pending     string
 	Allowed     string
 	Status      map[string]any
+	Policy      any
 	ConfigMap   string
 	Data        map[string]any
 	Said        string
@@ -112,6 +113,10 @@ func (r refusal) provoke(t *testing.T) string {
 	t.Helper()
 	if r.ConfigMap != "" {
 		return say(t, "", mustJSON(t, map[string]any{"data": r.Data}), "patch", "configmap", r.ConfigMap, "--namespace", systemNamespace, "--dry-run=server")
+	}
+	if r.Policy != nil {
+		manifest := map[string]any{"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "CatalogPolicy", "metadata": map[string]any{"name": "bad"}, "spec": expanded(r.Policy)}
+		return saidBy(t, "", mustJSON(t, manifest), "apply", "--filename", "-")
 	}
 	namespace := newNamespace(t)
 	r.prepare(t, namespace)
@@ -297,7 +302,7 @@ func numbered(item any, n int) any {
 }
 
 // TestEveryRuleHasAnExample fails for a rule of the schema that nobody has read the words of. Types of a status are left
-// out: only the catalog writes it, from Go.
+// out: only the catalog writes it, from Go. So are those of policies, for which the API server has the same words.
 func TestEveryRuleHasAnExample(t *testing.T) {
 	content, err := os.ReadFile(refusalsFile)
 	require.NoError(t, err)
@@ -307,8 +312,9 @@ func TestEveryRuleHasAnExample(t *testing.T) {
 	for _, each := range refusals {
 		said.WriteString(regexp.MustCompile(`\[\d+\]`).ReplaceAllString(each.Said, "[]") + "\n")
 	}
-	schema := catalogSchema(t)
-	for _, words := range slices.Concat(wordsOf("spec", schema.Properties["spec"]), rulesOf("", schema), rulesOf("status", schema.Properties["status"])) {
+	schema, policies := schemaIn(t, "300-catalogimage.yaml"), schemaIn(t, "300-catalogpolicy.yaml")
+	for _, words := range slices.Concat(wordsOf("spec", schema.Properties["spec"]), rulesOf("", schema), rulesOf("status", schema.Properties["status"]),
+		allRulesOf("spec", policies.Properties["spec"])) {
 		assert.Contains(t, said.String(), words)
 	}
 }
@@ -351,6 +357,18 @@ func rulesOf(path string, schema apiextensionsv1.JSONSchemaProps) []string {
 		if rule.FieldPath != "" {
 			rules = append(rules, strings.TrimPrefix(path+rule.FieldPath, ".")+": ")
 		}
+	}
+	return rules
+}
+
+// allRulesOf are those of a schema and of all fields below it.
+func allRulesOf(path string, schema apiextensionsv1.JSONSchemaProps) []string {
+	rules := rulesOf(path, schema)
+	if schema.Items != nil {
+		rules = append(rules, allRulesOf(path+"[]", *schema.Items.Schema)...)
+	}
+	for name, field := range schema.Properties {
+		rules = append(rules, allRulesOf(path+"."+name, field)...)
 	}
 	return rules
 }

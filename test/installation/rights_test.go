@@ -52,6 +52,14 @@ func TestWhoReadsSecrets(t *testing.T) {
 	}
 }
 
+// Who may write policies decides what is trusted: the administrators of the cluster, and nobody by a role of ours.
+func TestNoRoleWritesPolicies(t *testing.T) {
+	for role, granted := range rules(t, "ClusterRole") {
+		assert.Subset(t, []string{"get", "list", "watch"}, verbsOn(granted, "catalogpolicies"), role)
+	}
+	assert.Empty(t, verbsOn(rules(t, "ClusterRole")["imagecatalog-edit"], "catalogpolicies"))
+}
+
 // Only people and pipelines decide what is in the catalog; the controller adds labels to what is there.
 func TestNoBinaryDecidesWhatIsInTheCatalog(t *testing.T) {
 	granted := rules(t, "ClusterRole")
@@ -70,6 +78,7 @@ func TestOnlyTheControllerWritesStatuses(t *testing.T) {
 	for role, granted := range rules(t, "ClusterRole") {
 		if role != "imagecatalog-controller" {
 			assert.Empty(t, verbsOn(granted, "catalogimages/status"), role)
+			assert.Empty(t, verbsOn(granted, "catalogpolicies/status"), role)
 		}
 	}
 }
