@@ -102,12 +102,12 @@ func (g *gate) byAPolicy(t *testing.T) {
 	assert.Equal(t, "Unsigned", reason)
 	published.await(t, 1, isRefused("Unsigned"))
 
-	signer.Attach(t, on.digest(t, "0"))
+	signer.Attach(t, on.digest(t))
 	for _, way := range [][]string{params, {"--name=autosd-0", "--namespace=" + published.namespace, "--policy=" + p.Name}} {
 		code, reason, said = g.run(t, way...)
 		assert.Zero(t, code, said)
 		assert.Equal(t, "Verified", reason)
-		assert.Contains(t, said, p.Name+": signature: "+on.digest(t, "0").DigestStr()+": team-0: signed with the key")
+		assert.Contains(t, said, p.Name+": signature: "+on.digest(t).DigestStr()+": team-0: signed with the key")
 	}
 
 	code, reason, said = g.run(t, "--image-url="+on.tagged("0"), "--policy=absent")
@@ -123,7 +123,7 @@ func (g *gate) byAKeyInASecret(t *testing.T) {
 		spec.Authorities = []v1alpha1.Authority{{Name: "team", Key: v1alpha1.KeyRef{SecretRef: &v1alpha1.SecretRef{Name: g.namespace}}}}
 	})
 	on.put(t, 1, v1alpha1.DefaultCheckInterval)
-	signer.Attach(t, on.digest(t, "0"))
+	signer.Attach(t, on.digest(t))
 	params := []string{"--image-url=" + on.tagged("0"), "--policy=" + p.Name}
 	put := func(namespace string) {
 		_, err := kube.CoreV1().Secrets(namespace).Create(t.Context(),
