@@ -47,12 +47,12 @@ const (
 // facets are the parameters that name a facet of an entry.
 var facets = map[string]index.Kind{
 	"architecture": index.Architecture, "distro": index.Distro, "target": index.Target, "channel": index.Channel,
-	"series": index.Series, "tag": index.Tag, "phase": index.Phase, "namespace": index.Namespace,
+	"series": index.Series, "tag": index.Tag, "phase": index.Phase, "namespace": index.Namespace, "verified": index.Verified,
 }
 
 // filters are the parameters that say which entries match, in the order of the documentation. Of a namespace's own path
 // the last one is left out.
-var filters = []string{"architecture", "distro", "target", "channel", "series", "tag", "phase", "q", "labelSelector", "digest", "image", "latest", "namespace"}
+var filters = []string{"architecture", "distro", "target", "channel", "series", "tag", "phase", "verified", "q", "labelSelector", "digest", "image", "latest", "namespace"}
 
 // pages are the parameters that say what to show of them.
 var pages = []string{"sort", "limit", "continue", "fields", "watch", "resourceVersion"}
@@ -187,6 +187,8 @@ func (p *parameters) setFacet(kind index.Kind, parameter, value string) error {
 		return check(value != "" && len(value) <= maxSeries, parameter, value, allowedSeries)
 	case index.Phase:
 		return check(slices.Contains(v1alpha1.Phases(), v1alpha1.Phase(value)), parameter, value, allowedPhase)
+	case index.Verified:
+		return check(value == "true" || value == "false", parameter, value, allowedBool)
 	case index.Namespace:
 		return check(len(validation.IsDNS1123Label(value)) == 0, parameter, value, allowedNamespace)
 	}

@@ -31,14 +31,14 @@ type runnerUp struct {
 }
 
 // resolve answers GET /v1/resolve: the newest image that matches and can be used, pinned to its digest. An image can be
-// used when its entry is Available and neither deprecated nor recalled.
+// used when its entry is Available and neither deprecated nor recalled; with verified=true it must be Verified, too.
 func resolve(catalog *index.Index) personal {
 	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params, who *visitor) error {
 		q, snapshot, err := filtered(r, catalog, who)
 		if err != nil {
 			return err
 		}
-		chosen, lost := resolveIn(snapshot, q)
+		chosen, lost := resolveIn(snapshot, q, takeVerified(q))
 		if chosen == nil {
 			problem := newProblem(http.StatusNotFound, "No image that matches can be used: "+sumUp(lost))
 			problem.RunnersUp = lost
@@ -62,13 +62,13 @@ func resolve(catalog *index.Index) personal {
 
 // resolveIn looks at the newest that match, of which the first that can be used is chosen. Where it is none of those it is
 // found among those that can be used, so that any number that cannot costs nothing.
-func resolveIn(snapshot *index.Snapshot, q *index.Query) (chosen *index.Entry, lost []runnerUp) {
+func resolveIn(snapshot *index.Snapshot, q *index.Query, verified bool) (chosen *index.Entry, lost []runnerUp) {
 	lost = []runnerUp{}
 	newest := *q
 	newest.Limit = maxRunnersUp
 	page := snapshot.Page(&newest)
 	for _, e := range page.Entries {
-		if e.Usable() {
+		if e.Usable() && (!verified || e.Value(index.Verified) == isTrue) {
 			return e, lost
 		}
 		lost = append(lost, whyNot(e))
@@ -79,10 +79,26 @@ func resolveIn(snapshot *index.Snapshot, q *index.Query) (chosen *index.Entry, l
 	usable := *q
 	usable.Limit = 1
 	usable.Facets = append(slices.Clone(q.Facets), index.Facet{Kind: index.Usable})
+	if verified {
+		usable.Facets = append(usable.Facets, index.Facet{Kind: index.Verified, Value: isTrue})
+	}
 	if best := snapshot.Page(&usable).Entries; len(best) > 0 {
 		return best[0], lost
 	}
 	return nil, lost
+}
+
+const isTrue = "true"
+
+// takeVerified says whether the query demands verified images, and takes that out of it: of those that are not verified the
+// answer tells that, which it could not if they did not match.
+func takeVerified(q *index.Query) (verified bool) {
+	q.Facets = slices.DeleteFunc(q.Facets, func(f index.Facet) bool {
+		demanded := f == index.Facet{Kind: index.Verified, Value: isTrue}
+		verified = verified || demanded
+		return demanded
+	})
+	return verified
 }
 
 // whyNot says why an entry cannot be used, from what its listing says.
@@ -95,6 +111,8 @@ func whyNot(e *index.Entry) runnerUp {
 		why.Reason, why.Message = string(item.Phase), "not Available: "+item.Reason+" "+item.Message
 	case item.Lifecycle != v1alpha1.LifecycleActive:
 		why.Reason, why.Message = string(item.Lifecycle), "its lifecycle is "+string(item.Lifecycle)+"; the entry says why"
+	case item.PinnedRef != "" && !item.Verified: // else it would have been chosen
+		why.Reason, why.Message = "NotVerified", "no authority is known to have signed it; the entry says why"
 	default:
 		why.Reason, why.Message = "NoDigest", "no digest of it is known yet"
 	}

@@ -38,6 +38,32 @@ func TestOfManyThatCannotBeUsedTheNewestSayWhy(t *testing.T) {
 	assert.Equal(t, newest[:maxRunnersUp-1], namesOf(found.RunnersUp))
 }
 
+// Who demands a verified image is told of the newer ones that are not.
+func TestAnImageThatIsNotVerifiedSaysSo(t *testing.T) {
+	verified := func(i *v1alpha1.CatalogImage) { i.Status.MarkVerified("release-team") }
+	recalled := func(i *v1alpha1.CatalogImage) { i.Spec.Lifecycle = &v1alpha1.Lifecycle{State: v1alpha1.LifecycleRecalled} }
+	catalog := catalogOf(imagetest.Image("a", "signed", 0, imagetest.Available(), verified), imagetest.Image("a", "unsigned", 1, imagetest.Available()),
+		imagetest.Image("a", "recalled", 2, imagetest.Available(), verified, recalled))
+	base := serverOf(t, catalog.Index)
+	for query, want := range map[string]string{"": "unsigned", "?verified=true": "signed", "?verified=false": "unsigned"} {
+		found := decode[resolution](t, request(t, http.MethodGet, base+"/v1/resolve"+query, nil).body)
+		assert.Equal(t, want, decode[index.Item](t, string(found.Image)).Name, query)
+	}
+	found := decode[resolution](t, request(t, http.MethodGet, base+"/v1/resolve?verified=true", nil).body)
+	assert.Equal(t, []string{"recalled", "unsigned"}, namesOf(found.RunnersUp))
+	assert.Equal(t, "NotVerified", found.RunnersUp[1].Reason)
+
+	for n := range maxRunnersUp {
+		catalog.store(imagetest.Image("a", fmt.Sprintf("more-%d", n), 3+n, imagetest.Available()))
+	}
+	found = decode[resolution](t, request(t, http.MethodGet, base+"/v1/resolve?verified=true", nil).body)
+	assert.Equal(t, "signed", decode[index.Item](t, string(found.Image)).Name, "however many are newer")
+
+	listed := request(t, http.MethodGet, base+"/v1/images?verified=true&fields=name,verified", nil).body
+	assert.Contains(t, listed, `"items":[{"name":"recalled","verified":true},{"name":"signed","verified":true}],"total":2`)
+	assert.Equal(t, http.StatusBadRequest, request(t, http.MethodGet, base+"/v1/images?verified=yes", nil).status)
+}
+
 func namesOf(lost []runnerUp) []string {
 	names := make([]string, len(lost))
 	for n, l := range lost {
@@ -65,7 +91,7 @@ func BenchmarkResolveWhatCannotBeUsed(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				resolveIn(catalog.Latest(), q)
+				resolveIn(catalog.Latest(), q, false)
 			}
 		})
 	}

@@ -279,7 +279,7 @@ func TestProblemsSayWhatIsWrong(t *testing.T) {
 		status       int
 		detail       string
 	}{
-		{http.MethodGet, "/v1/images?arch=arm64", 400, `The parameter "arch" is unknown here; known: architecture, distro, target, channel, series, tag, phase, q, labelSelector, digest, image, latest, namespace, sort, limit, continue, fields, watch, resourceVersion.`},
+		{http.MethodGet, "/v1/images?arch=arm64", 400, `The parameter "arch" is unknown here; known: architecture, distro, target, channel, series, tag, phase, verified, q, labelSelector, digest, image, latest, namespace, sort, limit, continue, fields, watch, resourceVersion.`},
 		{http.MethodGet, "/v1/images?limit=9999", 400, `The parameter limit is "9999"; allowed is a whole number from 1 to 500.`},
 		{http.MethodGet, "/v1/images?tag=a&tag=b", 400, "The parameter tag is there 2 times. Ask for one value at a time."},
 		{http.MethodGet, "/v1/namespaces/a/images/one?limit=1", 400, `The parameter "limit" is unknown here; known: none.`},

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 	"unique"
 
@@ -21,7 +22,8 @@ const (
 	Channel
 	Series
 	Tag
-	Usable // of no value: the image can be had and should be used, see [Entry.Usable]
+	Verified // "true" or "false": an authority signed the image
+	Usable   // of no value: the image can be had and should be used, see [Entry.Usable]
 )
 
 // Facet is a property that entries share. An entry may have several of a kind.
@@ -51,6 +53,7 @@ func facetsOf(item *Item) []unique.Handle[Facet] {
 			facets = append(facets, facet(kind, value))
 		}
 	}
+	facets = append(facets, facet(Verified, strconv.FormatBool(item.Verified)))
 	if item.usable() {
 		facets = append(facets, facet(Usable, ""))
 	}

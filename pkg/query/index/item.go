@@ -29,6 +29,7 @@ type Item struct {
 	Reason    string                  `json:"reason,omitempty"`  // why the entry is not Ready
 	Message   string                  `json:"message,omitempty"` // the same for people
 	Lifecycle v1alpha1.LifecycleState `json:"lifecycle"`
+	Verified  bool                    `json:"verified"` // an authority that a policy names signed the image
 
 	Architectures []string `json:"architectures"` // declared or found, in OCI's names
 	Platforms     []string `json:"platforms"`     // found: os/architecture[/variant]
@@ -69,6 +70,7 @@ type Detail struct {
 	Targets      []v1alpha1.Target       `json:"targetDetails"`
 	Lifecycle    *v1alpha1.Lifecycle     `json:"lifecycleDetails,omitempty"`
 	Source       *v1alpha1.Source        `json:"source,omitempty"`
+	Verification *v1alpha1.Verification  `json:"verification,omitempty"` // what policies say, and who signed; while none selects the entry none
 	CheckRequest *v1alpha1.CheckRequest  `json:"checkRequest,omitempty"`
 	PublishedBy  string                  `json:"publishedBy,omitempty"`
 	Conditions   []Condition             `json:"conditions"`
@@ -102,6 +104,7 @@ func newItem(image *v1alpha1.CatalogImage) *Item {
 
 		Phase:     phaseOf(status),
 		Lifecycle: lifecycleOf(spec),
+		Verified:  status.GetCondition(v1alpha1.ConditionVerified).IsTrue(),
 
 		Architectures: architecturesOf(image),
 		Platforms:     platformsOf(status),
@@ -159,6 +162,7 @@ func newDetail(image *v1alpha1.CatalogImage) *Detail {
 		Targets:      append([]v1alpha1.Target{}, spec.Metadata.Targets...),
 		Lifecycle:    spec.Lifecycle,
 		Source:       spec.Source,
+		Verification: image.Status.Verification,
 		CheckRequest: status.CheckRequest,
 		PublishedBy:  image.PublishedBy(),
 		Conditions:   make([]Condition, 0, len(status.Conditions)),

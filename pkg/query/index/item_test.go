@@ -17,7 +17,7 @@ func TestItemOfANewEntry(t *testing.T) {
 	assert.JSONEq(t, `{
 		"namespace": "team-a", "name": "autosd",
 		"image": "quay.io/acme/autosd:1", "series": "quay.io/acme/autosd",
-		"phase": "Pending", "lifecycle": "Active",
+		"phase": "Pending", "lifecycle": "Active", "verified": false,
 		"architectures": [], "platforms": [], "targets": [], "tags": [],
 		"sizeBytes": 0, "publishedAt": "2026-03-01T12:00:00Z", "accessCount": 0
 	}`, string(Encode(newItem(imagetest.Image("team-a", "autosd", 0)))))
@@ -27,7 +27,7 @@ func TestItemOfACheckedEntry(t *testing.T) {
 	checked, created, bootc := metav1.NewTime(imagetest.Epoch.Add(time.Hour)), metav1.NewTime(imagetest.Epoch.Add(-time.Hour)), true
 	checkedImage := imagetest.Image("team-a", "autosd", 0, imagetest.Architecture("AArch64"), imagetest.Platforms("arm64", "amd64"), imagetest.Distro("autosd"),
 		imagetest.Channel("stage"), imagetest.Targets("raspberry-pi", "qemu"), imagetest.Tags("nightly"), imagetest.Phase(v1alpha1.PhaseFailed),
-		imagetest.Unready("NotFound", "the registry has no such image"))
+		func(i *v1alpha1.CatalogImage) { i.Status.MarkVerified("release-team") }, imagetest.Unready("NotFound", "the registry has no such image"))
 	checkedImage.Spec.Series = "autosd-minimal"
 	checkedImage.Spec.Metadata.Bootc = &bootc
 	checkedImage.Spec.Lifecycle = &v1alpha1.Lifecycle{State: v1alpha1.LifecycleRecalled}
@@ -42,7 +42,7 @@ func TestItemOfACheckedEntry(t *testing.T) {
 		"namespace": "team-a", "name": "autosd",
 		"image": "quay.io/acme/autosd:1", "pinnedRef": "quay.io/acme/autosd@`+imagetest.Digest+`", "digest": "`+imagetest.Digest+`",
 		"mediaType": "application/vnd.oci.image.index.v1+json",
-		"phase": "Failed", "reason": "NotFound", "message": "the registry has no such image", "lifecycle": "Recalled",
+		"phase": "Failed", "reason": "NotFound", "message": "the registry has no such image", "lifecycle": "Recalled", "verified": true,
 		"architectures": ["amd64", "arm64"], "platforms": ["linux/arm64/v8", "linux/amd64"],
 		"distro": "autosd", "targets": ["raspberry-pi", "qemu"], "channel": "stage", "series": "autosd-minimal",
 		"tags": ["nightly"], "bootc": true, "sizeBytes": 4096,
