@@ -39,17 +39,10 @@ func (r *run) readPolicy(ctx context.Context, name string) error {
 	case errors.Is(err, policy.ErrKeysNotRead):
 		return &finding{Undecided, ReasonKeyUnavailable, fmt.Sprintf("%s: %v: run again, and check that the controller of the catalog runs", name, err)}
 	case err != nil:
-		return &finding{Undecided, policy.ReasonPolicyInvalid, fmt.Sprintf("the policy %s cannot be read (%v): correct it", name, err)}
-	case asksForNothing(&stored.Spec):
-		return &finding{Undecided, policy.ReasonPolicyInvalid, fmt.Sprintf("the policy %s asks for nothing: write into it what images need", name)}
+		return &finding{Undecided, policy.ReasonPolicyInvalid, fmt.Sprintf("the policy %s cannot be read (%s): correct it", name, strings.Join(strings.Fields(err.Error()), " "))}
 	}
 	r.wanted.policy, r.wanted.selects = read, globs(stored.Spec.Images)
 	return nil
-}
-
-// asksForNothing recognises what the schema refuses. It would let every image through.
-func asksForNothing(spec *v1alpha1.CatalogPolicySpec) bool {
-	return len(spec.Authorities)+len(spec.RequiredPlatforms)+len(spec.RequiredMetadata)+len(spec.Validations) == 0
 }
 
 // globs names what a policy is for: some of many.

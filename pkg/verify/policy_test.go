@@ -154,12 +154,14 @@ func TestPolicy(t *testing.T) {
 			`warning +policy +release: signature.*\nok +policy +release: platform: linux/arm64\nwarning +policy +release: platform: it is not built for`,
 		},
 		"asks for nothing": {
-			b.policy(), verify.Undecided, "PolicyInvalid", false, `ERROR +policy +the policy release asks for nothing: write into it what images need`,
+			b.policy(), verify.Undecided, "PolicyInvalid", false, `ERROR +policy +the policy release cannot be read \(say what the images need: .*\): correct it`,
 		},
 		"has no authorities": {
-			b.policy(func(p *v1alpha1.CatalogPolicy) { p.Spec.Authorities = []v1alpha1.Authority{} }), verify.Undecided, "PolicyInvalid", false, `asks for nothing`,
+			b.policy(func(p *v1alpha1.CatalogPolicy) { p.Spec.Authorities = []v1alpha1.Authority{} }), verify.Undecided, "PolicyInvalid", false, `say what the images need`,
 		},
-		"an authority without a key": {b.policy(signedBy("")), verify.Undecided, "KeyUnavailable", false, `ERROR +policy +release: signature: .*: team: `},
+		"an authority without a key": {
+			b.policy(signedBy("")), verify.Undecided, "PolicyInvalid", false, `ERROR +policy +the policy release cannot be read \(.*spec.authorities\[0\].key.data it holds no key\): correct it`,
+		},
 		"no key": {
 			b.policy(signedBy("key")), verify.Undecided, "PolicyInvalid", false, `ERROR +policy +the policy release cannot be read \(.*spec.authorities\[0\].key.data.*\): correct it`,
 		},

@@ -90,7 +90,7 @@ func keysOfPolicies() []PolicyCase {
 			p.Status.Keys = []v1alpha1.AuthorityKeys{{Authority: authority, Data: s.Keys}}
 			p.Generation++
 		}},
-		{Name: "authority without a key", Selects: true, Outcome: undecided, Reason: v1alpha1.ReasonKeyUnavailable, edit: func(_ *Stage, p *v1alpha1.CatalogPolicy) {
+		{Name: "authority without a key", Selects: true, Outcome: undecided, Reason: v1alpha1.ReasonKeyUnavailable, Unread: true, edit: func(_ *Stage, p *v1alpha1.CatalogPolicy) {
 			p.Spec.Authorities[0].Key.Data = ""
 		}},
 		{Name: "no key at all", Selects: true, Outcome: undecided, Reason: v1alpha1.ReasonKeyUnavailable, Unread: true, edit: func(_ *Stage, p *v1alpha1.CatalogPolicy) {
