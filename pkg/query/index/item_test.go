@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/query/imagetest"
@@ -27,7 +29,7 @@ func TestItemOfACheckedEntry(t *testing.T) {
 	checked, created, bootc := metav1.NewTime(imagetest.Epoch.Add(time.Hour)), metav1.NewTime(imagetest.Epoch.Add(-time.Hour)), true
 	checkedImage := imagetest.Image("team-a", "autosd", 0, imagetest.Architecture("AArch64"), imagetest.Platforms("arm64", "amd64"), imagetest.Distro("autosd"),
 		imagetest.Channel("stage"), imagetest.Targets("raspberry-pi", "qemu"), imagetest.Tags("nightly"), imagetest.Phase(v1alpha1.PhaseFailed),
-		func(i *v1alpha1.CatalogImage) { i.Status.MarkVerified("release-team") }, imagetest.Unready("NotFound", "the registry has no such image"))
+		imagetest.Unready("NotFound", "the registry has no such image"))
 	checkedImage.Spec.Series = "autosd-minimal"
 	checkedImage.Spec.Metadata.Bootc = &bootc
 	checkedImage.Spec.Lifecycle = &v1alpha1.Lifecycle{State: v1alpha1.LifecycleRecalled}
@@ -35,6 +37,7 @@ func TestItemOfACheckedEntry(t *testing.T) {
 	checkedImage.Status.Image, checkedImage.Status.Digest = "quay.io/acme/autosd:1", imagetest.Digest
 	checkedImage.Status.MediaType = "application/vnd.oci.image.index.v1+json"
 	checkedImage.Status.SizeBytes = 4096
+	checkedImage.Status.Conditions = append(checkedImage.Status.Conditions, apis.Condition{Type: v1alpha1.ConditionVerified, Status: corev1.ConditionTrue})
 	checkedImage.Status.AccessCount = 7
 	checkedImage.Status.CreatedAt, checkedImage.Status.LastCheckedAt = &created, &checked
 
