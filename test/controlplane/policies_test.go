@@ -184,6 +184,7 @@ func TestAPolicyCanGoWithoutTheWebhook(t *testing.T) {
 		for _, webhook := range installed.Webhooks {
 			assert.NoError(t, webhook.Start(context.WithoutCancel(t.Context())))
 		}
+		assert.NoError(t, installed.AwaitWebhook(context.WithoutCancel(t.Context())))
 	})
 	require.NoError(t, kubectl(t.Context(), "", "delete", "catalogpolicy", p.Name, "--wait=false"))
 	require.NoError(t, kubectl(t.Context(), "", "patch", "catalogpolicy", p.Name, "--type", "merge", "--patch", `{"metadata": {"finalizers": null}}`))
