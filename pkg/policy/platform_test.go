@@ -12,13 +12,16 @@ import (
 
 func TestPlatformsThatCanBeRead(t *testing.T) {
 	for text, want := range map[string]string{
-		"linux/arm64": "linux/arm64", " linux/amd64 ": "linux/amd64", "linux/x86_64": "linux/amd64", "Linux/AArch64": "linux/arm64",
+		"linux/arm64": "linux/arm64", "linux/x86_64": "linux/amd64", "Linux/AArch64": "linux/arm64",
 		"linux/arm/v7": "linux/arm/v7", "linux/ARM64/V8": "linux/arm64/v8", "windows/amd64": "windows/amd64",
 	} {
 		p, err := policy.ParsePlatform(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, p.String(), text)
 	}
+	p, err := policy.ParsePlatform(" linux/amd64\n")
+	require.NoError(t, err)
+	assert.Equal(t, "linux/amd64", p.String(), "a parameter of a Task may have blanks around it")
 	for _, text := range []string{"", "arm64", "linux/", "/arm64", "linux//v8", "linux/arm64/v8/x", "linux/arm64/"} {
 		_, err := policy.ParsePlatform(text)
 		assert.ErrorContains(t, err, "is no platform", text)

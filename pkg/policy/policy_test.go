@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -309,7 +310,8 @@ func TestTheRevision(t *testing.T) {
 	one := newSigner(t)
 	same := []option{secret("release", "release-key"), observed(v1alpha1.AuthorityKeys{Authority: "release", Data: one.pem})}
 	first := read(t, same...)
-	counted := append(same, func(p *v1alpha1.CatalogPolicy) {
+	with := func(another option) []option { return append(slices.Clone(same), another) }
+	counted := with(func(p *v1alpha1.CatalogPolicy) {
 		p.Status.Selected, p.Status.Satisfied, p.ResourceVersion, p.Labels = 7, 6, "9", map[string]string{"a": "b"}
 		p.Status.MarkValid()
 	})
@@ -318,7 +320,7 @@ func TestTheRevision(t *testing.T) {
 	for _, other := range [][]option{
 		{secret("release", "release-key"), observed(v1alpha1.AuthorityKeys{Authority: "release", Data: newSigner(t).pem})},
 		{secret("release", "release-key"), observed()},
-		append(same, warn), append(same, fields("distro")), append(same, globs("quay.io/acme/*")), append(same, expression("true")),
+		with(warn), with(fields("distro")), with(globs("quay.io/acme/*")), with(expression("true")),
 	} {
 		revisions[read(t, other...).Revision] = true
 	}
