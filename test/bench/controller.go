@@ -47,14 +47,16 @@ func controllerAtSize(s settings) measurement {
 }
 
 func (c *controllerBench) measure(ctx context.Context) ([]figure, error) {
-	figures, err := c.onPlane(ctx)
+	figures, err := c.onPlane(ctx, c.inPhases)
 	if err != nil {
 		return nil, fmt.Errorf("measuring the controller: %w", err)
 	}
 	return figures, nil
 }
 
-func (c *controllerBench) onPlane(ctx context.Context) (_ []figure, err error) {
+// onPlane has a registry of the images and the catalog, with a controller that is there to be started, while something is
+// measured.
+func (c *controllerBench) onPlane(ctx context.Context, measure func(context.Context) ([]figure, error)) (_ []figure, err error) {
 	kubeconfig, err := controlPlaneKubeconfig()
 	if err != nil {
 		return nil, err
@@ -73,6 +75,10 @@ func (c *controllerBench) onPlane(ctx context.Context) (_ []figure, err error) {
 	if err := c.configure(ctx); err != nil {
 		return nil, err
 	}
+	return measure(ctx)
+}
+
+func (c *controllerBench) inPhases(ctx context.Context) (_ []figure, err error) {
 	r := &controllerResults{entries: float64(c.entries)}
 	if r.emptyHeap, err = c.heapWithoutEntries(ctx); err != nil {
 		return nil, err
