@@ -2,8 +2,8 @@
 // work is done by what it is compared with, in the same run, in turns. A busy or a slow machine then moves both sides.
 //
 // It prints one JSON line a figure; what people read meanwhile goes to standard error. README.md says what the figures
-// mean. There is one file a family of figures: list_page.go, registry.go, create.go, controller.go,
-// publish_taskrun.go and verify_signature.go.
+// mean. There is one file a family of figures: list_page.go, registry.go, create.go, controller.go, rejudge.go,
+// publish_taskrun.go, verify_taskrun.go and verify_signature.go.
 package main
 
 import (

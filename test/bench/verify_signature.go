@@ -11,12 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
 const (
-	cosignVariable = "COSIGN"
 	// promisedRequests is how many requests the verification of a signature by digest may take.
 	promisedRequests = 4
 
@@ -30,8 +27,7 @@ type verifySignatures struct {
 	rounds   int
 	progress *log.Logger
 
-	dir      string
-	cosign   string
+	*cosign
 	registry *process
 	image    name.Digest
 }
@@ -53,13 +49,10 @@ func (v *verifySignatures) measure(ctx context.Context) ([]figure, error) {
 }
 
 func (v *verifySignatures) onRegistry(ctx context.Context) (_ []figure, err error) {
-	if v.cosign = os.Getenv(cosignVariable); v.cosign == "" {
-		return nil, fmt.Errorf(`%s is not set; run first: eval "$(go run -C test/cluster . cosign)"`, cosignVariable)
-	}
-	if v.dir, err = os.MkdirTemp("", "bench-verify-"); err != nil {
+	if v.cosign, err = newCosign(); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(v.dir)) }()
+	defer func() { err = errors.Join(err, v.close()) }()
 	if v.registry, err = start(ctx, "-images", "1"); err != nil {
 		return nil, err
 	}
@@ -70,10 +63,11 @@ func (v *verifySignatures) onRegistry(ctx context.Context) (_ []figure, err erro
 	return v.takeTurns(ctx)
 }
 
-// prepare builds the binary as its image has it, and has the image signed.
+// prepare builds the binary as its image has it, and has an image signed, which has a repository of its own.
 func (v *verifySignatures) prepare(ctx context.Context) error {
-	if _, err := v.run(ctx, ".", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(v.dir, "verify"), "./cmd/verify"); err != nil {
-		return err
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(v.dir, "verify"), "./cmd/verify")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", build, err, out)
 	}
 	settings := fmt.Sprintf("%q: {plainHTTP: true, privateAddresses: true}\n", v.registry.address)
 	if err := errors.Join(
@@ -82,41 +76,11 @@ func (v *verifySignatures) prepare(ctx context.Context) error {
 	); err != nil {
 		return err
 	}
-	if err := v.push(ctx); err != nil {
+	var err error
+	if v.image, err = pushRandom(ctx, v.registry.address+"/"+signedRepository+":"+onlyTag); err != nil {
 		return err
 	}
-	for _, arguments := range [][]string{
-		{"generate-key-pair"},
-		{"signing-config", "create", "--out", "signing-config.json"},
-		{"trusted-root", "create", "--out", "trusted-root.json"},
-		{
-			"sign", "--yes", "--key", "cosign.key", "--signing-config", "signing-config.json", "--trusted-root", "trusted-root.json",
-			"--allow-http-registry", v.image.Name(),
-		},
-	} {
-		if _, err := v.run(ctx, v.dir, v.cosign, arguments...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// push puts an image into a repository of its own.
-func (v *verifySignatures) push(ctx context.Context) error {
-	tag, err := name.NewTag(v.registry.address + "/" + signedRepository + ":" + onlyTag)
-	if err != nil {
-		return err
-	}
-	image, err := random.Image(256, 1)
-	if err != nil {
-		return err
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		return err
-	}
-	v.image = tag.Digest(digest.String())
-	return remote.Write(tag, image, remote.WithContext(ctx))
+	return v.sign(ctx, v.image)
 }
 
 // takeTurns runs both again and again. The first turn warms up and does not count.
@@ -125,7 +89,7 @@ func (v *verifySignatures) takeTurns(ctx context.Context) ([]figure, error) {
 		filepath.Join(v.dir, "verify"), "--image-url=" + v.image.Name(), "--public-key=cosign.pub",
 		"--registries=registries", "--results=results",
 	}
-	theirs := []string{v.cosign, "verify", "--key", "cosign.pub", "--insecure-ignore-tlog", "--allow-http-registry", v.image.Name()}
+	theirs := []string{v.program, "verify", "--key", "cosign.pub", "--insecure-ignore-tlog", "--allow-http-registry", v.image.Name()}
 	var times, requests [2][]float64
 	for range 1 + v.rounds {
 		if err := v.newResults(); err != nil {
@@ -134,7 +98,7 @@ func (v *verifySignatures) takeTurns(ctx context.Context) ([]figure, error) {
 		for side, command := range [][]string{ours, theirs} {
 			var took time.Duration
 			asked, err := v.registry.counted(ctx, func() (err error) {
-				took, err = v.run(ctx, v.dir, command[0], command[1:]...)
+				took, err = v.run(ctx, command[0], command[1:]...)
 				return err
 			})
 			if err != nil {
@@ -154,17 +118,4 @@ func (v *verifySignatures) takeTurns(ctx context.Context) ([]figure, error) {
 func (v *verifySignatures) newResults() error {
 	dir := filepath.Join(v.dir, "results")
 	return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o750))
-}
-
-// run times a program, which has to succeed.
-func (v *verifySignatures) run(ctx context.Context, dir, program string, arguments ...string) (time.Duration, error) {
-	command := exec.CommandContext(ctx, program, arguments...)
-	command.Dir = dir
-	command.Env = append(os.Environ(), "COSIGN_PASSWORD=", "PUBLIC_KEY_DIR="+v.dir)
-	began := time.Now()
-	out, err := command.CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", command, err, out)
-	}
-	return time.Since(began), nil
 }
