@@ -28,10 +28,6 @@ func controllerRun() *controllerResults {
 }
 
 func TestTheControllerIsHeldAgainstTheSlowerOfItsBaselines(t *testing.T) {
-	var lines []string
-	for _, f := range controllerRun().figures() {
-		lines = append(lines, f.String())
-	}
 	assert.Equal(t, []string{
 		"controller/first-checks/rate                       100 checks/s against 200: ratio 0.5, goal 0.8 MISSED",
 		"controller/first-checks/requests                 3.001 requests against 3.001: ratio 1, goal 1 met",
@@ -46,7 +42,7 @@ func TestTheControllerIsHeldAgainstTheSlowerOfItsBaselines(t *testing.T) {
 		"controller/restart/status-writes                     0 writes against 1000: ratio 0, goal 0 met",
 		"controller/memory/entry                             20 KB against 4: ratio 5",
 		"controller/memory/peak                              64 MiB against 512: ratio 0.125, goal 1 met",
-	}, lines)
+	}, linesOf(controllerRun().figures()))
 }
 
 func TestWhatIsSaidBesideTheFiguresLeavesOutWhatHardlyHappens(t *testing.T) {

@@ -31,24 +31,15 @@ func TestEveryWayToCreateHasItsPlaceInTheFigures(t *testing.T) {
 	}, made.rows())
 
 	c := &createEntries{name: "create"}
-	figures := c.figures(made)
-	lines := make([]string, 0, len(figures))
-	for _, f := range figures {
-		lines = append(lines, f.String())
-	}
 	assert.Equal(t, []string{
 		"create/rate                                        200 entries/s against 1000: ratio 0.2, goal 0.5 MISSED",
 		"create/p99                                           2 ms against 2: ratio 1",
 		"create/cpu                                           6 ms against 2: ratio 3",
 		"create/calls                                       200 entries/s against 400: ratio 0.5",
-	}, lines)
+	}, linesOf(c.figures(made)))
 }
 
 func TestTheFiguresAreThoseThatAreListed(t *testing.T) {
 	measured := turns{stored: roundsOf(t, 1, 1), called: roundsOf(t, 1, 1), admitted: roundsOf(t, 1, 1)}
-	var names []string
-	for _, f := range (&createEntries{name: "create/connections=32"}).figures(&measured) {
-		names = append(names, f.Name)
-	}
-	assert.Equal(t, createEntry(settings{}).figures, names)
+	assert.Equal(t, createEntry(settings{}).figures, namesOf((&createEntries{name: "create/connections=32"}).figures(&measured)))
 }

@@ -42,3 +42,17 @@ func TestSignificantKeepsFourDigits(t *testing.T) {
 		assert.InDelta(t, rounded, significant(value), 1e-12, "%g", value)
 	}
 }
+
+func linesOf(figures []figure) (lines []string) {
+	for _, f := range figures {
+		lines = append(lines, f.String())
+	}
+	return lines
+}
+
+func namesOf(figures []figure) (names []string) {
+	for _, f := range figures {
+		names = append(names, f.Name)
+	}
+	return names
+}

@@ -126,17 +126,3 @@ func TestARequestInAnyTurnMissesTheGoal(t *testing.T) {
 	turns.requests[0] = 1
 	assert.Equal(t, "rejudge/requests                                     1 requests against 600: ratio 0.00167, goal 0 MISSED", turns.figures()[1].String())
 }
-
-func linesOf(figures []figure) (lines []string) {
-	for _, f := range figures {
-		lines = append(lines, f.String())
-	}
-	return lines
-}
-
-func namesOf(figures []figure) (names []string) {
-	for _, f := range figures {
-		names = append(names, f.Name)
-	}
-	return names
-}
