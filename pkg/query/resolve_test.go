@@ -41,7 +41,9 @@ func TestOfManyThatCannotBeUsedTheNewestSayWhy(t *testing.T) {
 // Who demands a verified image is told of the newer ones that are not.
 func TestAnImageThatIsNotVerifiedSaysSo(t *testing.T) {
 	verified := func(i *v1alpha1.CatalogImage) { i.Status.MarkVerified("release-team") }
-	recalled := func(i *v1alpha1.CatalogImage) { i.Spec.Lifecycle = &v1alpha1.Lifecycle{State: v1alpha1.LifecycleRecalled} }
+	recalled := func(i *v1alpha1.CatalogImage) {
+		i.Spec.Lifecycle = &v1alpha1.Lifecycle{State: v1alpha1.LifecycleRecalled}
+	}
 	catalog := catalogOf(imagetest.Image("a", "signed", 0, imagetest.Available(), verified), imagetest.Image("a", "unsigned", 1, imagetest.Available()),
 		imagetest.Image("a", "recalled", 2, imagetest.Available(), verified, recalled))
 	base := serverOf(t, catalog.Index)
