@@ -10,7 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	coordinationinformers "k8s.io/client-go/informers/coordination/v1"
 	"k8s.io/client-go/kubernetes"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/cache"
+	"knative.dev/pkg/system"
 
 	"imagecatalog.dev/catalog/pkg/claim"
 )
@@ -37,6 +39,12 @@ type cachedClaims struct {
 	leases    cache.Indexer // of newLeaseInformer
 	namespace string        // of the leases
 	departed  *departed
+}
+
+func newCachedClaims(client coordinationclient.LeasesGetter, entries claim.Entries, leases cache.Indexer, gone *departed) *cachedClaims {
+	return &cachedClaims{
+		Keeper: claim.NewKeeper(client.Leases(system.Namespace()), entries), leases: leases, namespace: system.Namespace(), departed: gone,
+	}
 }
 
 // Adopt is that of claim.Keeper.

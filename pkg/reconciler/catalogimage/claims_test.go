@@ -15,8 +15,8 @@ import (
 	catalogfake "imagecatalog.dev/catalog/pkg/client/clientset/versioned/fake"
 )
 
-// newCachedClaims are claims over fake API servers, with leases in the cache.
-func newCachedClaims(t *testing.T, kube *fake.Clientset, entries []runtime.Object, leases ...*coordinationv1.Lease) *cachedClaims {
+// claimsCaching are claims over fake API servers, with leases in the cache.
+func claimsCaching(t *testing.T, kube *fake.Clientset, entries []runtime.Object, leases ...*coordinationv1.Lease) *cachedClaims {
 	t.Helper()
 	indexer := newLeaseInformer(kube, "knative-testing").GetIndexer()
 	for _, lease := range leases {
@@ -43,7 +43,7 @@ func TestAClaimInOrderCostsNoRequest(t *testing.T) {
 		"not in the cache": {&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "knative-testing", Name: "image-other"}}, true},
 	} {
 		kube := fake.NewClientset(ordered)
-		again, err := newCachedClaims(t, kube, []runtime.Object{entry()}, test.cached).Adopt(t.Context(), wanted)
+		again, err := claimsCaching(t, kube, []runtime.Object{entry()}, test.cached).Adopt(t.Context(), wanted)
 		require.NoError(t, err)
 		assert.Zero(t, again)
 		assert.Equal(t, test.requests, len(kube.Actions()) > 0, title)
@@ -66,7 +66,7 @@ func TestTheClaimsOfADeletedEntryAreReleased(t *testing.T) {
 		"another entry's":                   {leaseOf("other", "adopted"), false, false},
 	} {
 		kube := fake.NewClientset(test.cached)
-		claims := newCachedClaims(t, kube, nil, test.cached)
+		claims := claimsCaching(t, kube, nil, test.cached)
 		if test.gone {
 			claims.departed.note(it, "u1")
 		}

@@ -50,12 +50,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			keychains: &credentials{
 				kube: kube, namespace: system.Namespace(), settings: client.Settings, ownToken: ownToken(injection.GetConfig(ctx)),
 			},
-			claims: &cachedClaims{
-				Keeper:    claim.NewKeeper(kube.CoordinationV1().Leases(system.Namespace()), claim.LiveEntries(catalog)),
-				leases:    leases.GetIndexer(),
-				namespace: system.Namespace(),
-				departed:  gone,
-			},
+			claims:    newCachedClaims(kube.CoordinationV1(), claim.LiveEntries(catalog), leases.GetIndexer(), gone),
 			labels:    labelPatches{catalog},
 			policies:  &storedPolicies{policy.NewLibrary(policies.Lister()), namespaces.Lister()},
 			evidences: newEvidences(),
