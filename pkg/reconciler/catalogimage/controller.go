@@ -74,7 +74,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			entries:   entries.GetIndexer(), turn: client.Turn, untilAsked: reconciler.untilAsked,
 		}
 		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), func() { impl.FilteredGlobalResync(waits, entries) }}
-		trusted := policyEvents{impl, entries.GetIndexer()}
+		trusted := policyEvents{impl.EnqueueSlowKey, entries.GetIndexer()}
 		gauges := &gauges{metrics, entries.GetStore(), leases.GetStore(), client.States, reconciler.due, reconciler.now}
 		if err := errors.Join(
 			err,

@@ -28,9 +28,10 @@ func (p *storedPolicies) Selecting(repository name.Repository, namespace string)
 	return p.library.Selecting(repository, labels)
 }
 
-// policyEvents enqueue the entries that a change of a policy or of a namespace may be judged by.
+// policyEvents enqueue the entries that are to be judged anew when a policy or a namespace changes. They may be all: enqueue
+// lets what somebody publishes meanwhile go first.
 type policyEvents struct {
-	queue
+	enqueue func(types.NamespacedName)
 	entries cache.Indexer // by namespace
 }
 
@@ -66,7 +67,7 @@ func (e policyEvents) changed(object any) {
 	for _, object := range e.entries.List() {
 		entry := object.(*v1alpha1.CatalogImage)
 		if verdictOf(entry.Status.Verification, changed.Name) != nil || selects(read, entry) {
-			e.EnqueueKey(nameOf(entry))
+			e.enqueue(nameOf(entry))
 		}
 	}
 }
@@ -99,6 +100,6 @@ func (e policyEvents) relabelled(object any) {
 		return // no such index, which a test would see
 	}
 	for _, entry := range known {
-		e.EnqueueKey(types.NamespacedName{Namespace: namespace.GetName(), Name: entry.(*v1alpha1.CatalogImage).Name})
+		e.enqueue(types.NamespacedName{Namespace: namespace.GetName(), Name: entry.(*v1alpha1.CatalogImage).Name})
 	}
 }

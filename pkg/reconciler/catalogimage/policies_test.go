@@ -82,7 +82,7 @@ func TestAPolicyThatChangesIsJudgedAgain(t *testing.T) {
 		"deleted, unseen": {func(h cache.ResourceEventHandler) { h.OnDelete(cache.DeletedFinalStateUnknown{Obj: before}) }, selectedAndJudged},
 	} {
 		enqueued := &recordedQueue{}
-		test.event(policyEvents{enqueued, entries}.policies())
+		test.event(policyEvents{enqueued.EnqueueKey, entries}.policies())
 		assert.ElementsMatch(t, test.want, enqueued.now, title)
 	}
 }
@@ -92,7 +92,7 @@ func TestANamespaceWithOtherLabelsIsJudgedAgain(t *testing.T) {
 	require.NoError(t, entries.Add(entry()))
 	require.NoError(t, entries.Add(entry(func(i *v1alpha1.CatalogImage) { i.Namespace = "lidar" })))
 	enqueued := &recordedQueue{}
-	handler := policyEvents{enqueued, entries}.namespaces()
+	handler := policyEvents{enqueued.EnqueueKey, entries}.namespaces()
 	plain := namespaceWith(nil)
 	handler.OnUpdate(plain, plain)
 	assert.Empty(t, enqueued.now)

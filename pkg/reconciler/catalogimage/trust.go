@@ -24,8 +24,8 @@ const (
 	lookInterval = 30 * time.Second
 	// lookPeriod is for how long after the image was published, or its policies changed. Then regular checks look.
 	lookPeriod = 15 * time.Minute
-	// policyWait is how soon is looked again for policies whose keys are being read.
-	policyWait = time.Second
+	// policyWait is how soon is looked again for policies whose keys are being read. An event mostly comes before.
+	policyWait = 30 * time.Second
 	// never is for what comes back by an event or with a regular check.
 	never = time.Duration(math.MaxInt64)
 )
