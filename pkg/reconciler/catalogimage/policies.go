@@ -37,8 +37,8 @@ type policyEvents struct {
 
 // policies enqueue the entries for which the policy is, and those that it has judged.
 func (e policyEvents) policies() cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc: e.changed,
+	return cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: unlessInitial(e.changed),
 		UpdateFunc: func(before, after any) {
 			if was, is := before.(*v1alpha1.CatalogPolicy), after.(*v1alpha1.CatalogPolicy); judgesLike(was, is) {
 				return
@@ -46,6 +46,15 @@ func (e policyEvents) policies() cache.ResourceEventHandler {
 			e.changed(after)
 		},
 		DeleteFunc: e.changed,
+	}
+}
+
+// unlessInitial leaves out what there is at the start, when every entry is looked at anyway.
+func unlessInitial(do func(any)) func(object any, initial bool) {
+	return func(object any, initial bool) {
+		if !initial {
+			do(object)
+		}
 	}
 }
 
@@ -80,8 +89,8 @@ func selects(p *policy.Policy, entry *v1alpha1.CatalogImage) bool {
 
 // namespaces enqueue the entries of a namespace with other labels.
 func (e policyEvents) namespaces() cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc: func(object any) { e.relabelled(object) },
+	return cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: unlessInitial(e.relabelled),
 		UpdateFunc: func(before, after any) {
 			if !equality.Semantic.DeepEqual(before.(*corev1.Namespace).Labels, after.(*corev1.Namespace).Labels) {
 				e.relabelled(after)

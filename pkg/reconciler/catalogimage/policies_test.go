@@ -73,13 +73,14 @@ func TestAPolicyThatChangesIsJudgedAgain(t *testing.T) {
 		event func(cache.ResourceEventHandler)
 		want  []types.NamespacedName
 	}{
-		"added":           {func(h cache.ResourceEventHandler) { h.OnAdd(before, false) }, selectedAndJudged},
-		"other spec":      {func(h cache.ResourceEventHandler) { h.OnUpdate(before, changed) }, selectedAndJudged},
-		"other keys":      {func(h cache.ResourceEventHandler) { h.OnUpdate(before, keyed) }, selectedAndJudged},
-		"other counts":    {func(h cache.ResourceEventHandler) { h.OnUpdate(before, counted) }, nil},
-		"resync":          {func(h cache.ResourceEventHandler) { h.OnUpdate(before, before) }, selectedAndJudged},
-		"deleted":         {func(h cache.ResourceEventHandler) { h.OnDelete(before) }, selectedAndJudged},
-		"deleted, unseen": {func(h cache.ResourceEventHandler) { h.OnDelete(cache.DeletedFinalStateUnknown{Obj: before}) }, selectedAndJudged},
+		"added":              {func(h cache.ResourceEventHandler) { h.OnAdd(before, false) }, selectedAndJudged},
+		"there at the start": {func(h cache.ResourceEventHandler) { h.OnAdd(before, true) }, nil},
+		"other spec":         {func(h cache.ResourceEventHandler) { h.OnUpdate(before, changed) }, selectedAndJudged},
+		"other keys":         {func(h cache.ResourceEventHandler) { h.OnUpdate(before, keyed) }, selectedAndJudged},
+		"other counts":       {func(h cache.ResourceEventHandler) { h.OnUpdate(before, counted) }, nil},
+		"resync":             {func(h cache.ResourceEventHandler) { h.OnUpdate(before, before) }, selectedAndJudged},
+		"deleted":            {func(h cache.ResourceEventHandler) { h.OnDelete(before) }, selectedAndJudged},
+		"deleted, unseen":    {func(h cache.ResourceEventHandler) { h.OnDelete(cache.DeletedFinalStateUnknown{Obj: before}) }, selectedAndJudged},
 	} {
 		enqueued := &recordedQueue{}
 		test.event(policyEvents{enqueued.EnqueueKey, entries}.policies())
