@@ -46,10 +46,8 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		ctx = context.WithValue(ctx, catalogclient.Key{}, statusClient{catalogclient.Get(ctx), notes.tell, stored.note})
 		counted := newAccesses(kube.CoreV1().Pods(system.Namespace()), entries.GetStore())
 		reconciler := &Reconciler{
-			registry: client,
-			keychains: &credentials{
-				kube: kube, namespace: system.Namespace(), settings: client.Settings, ownToken: ownToken(injection.GetConfig(ctx)),
-			},
+			registry:  client,
+			keychains: &credentials{kube, system.Namespace(), client.Settings, ownToken(injection.GetConfig(ctx))},
 			claims:    newCachedClaims(kube.CoordinationV1(), claim.LiveEntries(catalog), leases.GetIndexer(), gone),
 			labels:    labelPatches{catalog},
 			policies:  &storedPolicies{policy.NewLibrary(policies.Lister()), namespaces.Lister()},

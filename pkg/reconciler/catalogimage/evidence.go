@@ -52,11 +52,13 @@ type evidences struct {
 }
 
 func newEvidences() *evidences {
+	const noLimit = 1 << 30 // of the number: the bytes are limited
 	e := &evidences{}
-	const noLimit = 1 << 30                                                                                         // of the number: the bytes are limited
-	e.kept, _ = simplelru.NewLRU(noLimit, func(_ types.NamespacedName, gone *evidence) { e.bytes -= gone.bytes() }) // it fails for sizes below one
+	e.kept, _ = simplelru.NewLRU(noLimit, e.gone) // it fails for sizes below one
 	return e
 }
+
+func (e *evidences) gone(_ types.NamespacedName, evidence *evidence) { e.bytes -= evidence.bytes() }
 
 // of gives the evidence of an entry in a repository; nil if there is none.
 func (e *evidences) of(entry types.NamespacedName, repository string) *evidence {

@@ -43,14 +43,14 @@ func (r *Reconciler) judgeTrust(ctx context.Context, entry *v1alpha1.CatalogImag
 	policies, err := r.policies.Selecting(ref.Context(), entry.Namespace)
 	switch {
 	case err != nil:
-		entry.Status.MarkUnjudged()
+		entry.Status.MarkUnjudged(v1alpha1.ReasonKeyUnavailable, err.Error())
 		return policyWait
 	case len(policies) == 0:
 		r.evidences.forget(nameOf(entry))
 		entry.Status.MarkNoPolicy()
 		return never
 	case entry.Status.Digest == "" || !entry.Status.GetCondition(v1alpha1.ConditionResolved).IsTrue():
-		entry.Status.MarkUnjudged()
+		entry.Status.MarkUnjudged("NotResolved", "the image was not found, so that policies cannot be judged")
 		return never
 	}
 	if r.untilLook(entry, ref.Context(), policies) <= 0 {
@@ -151,19 +151,21 @@ func (r *Reconciler) collect(ctx context.Context, entry *v1alpha1.CatalogImage, 
 	return failure
 }
 
-// enough ends collecting when an authority of each policy has signed. The first time all is collected: other policies will be
-// judged by it.
+// enough ends collecting when an authority of each policy has signed. The first time all is collected, and as long as the keys
+// of a policy are not there: others will be judged by it.
 func enough(known *signature.Evidence, policies []*policy.Policy) func(signature.Signature) bool {
 	if known == nil {
 		return nil
 	}
-	missing := slices.DeleteFunc(slices.Clone(policies), func(p *policy.Policy) bool { return !p.WantsSignatures() })
-	return func(s signature.Signature) bool {
-		missing = slices.DeleteFunc(missing, func(p *policy.Policy) bool {
-			return slices.ContainsFunc(p.Authorities(), func(a signature.Authority) bool { return a.Made(s) })
-		})
-		return len(missing) == 0
+	var groups [][]signature.Authority
+	for _, p := range policies {
+		group := p.Authorities()
+		if p.WantsSignatures() && len(group) == 0 {
+			return nil
+		}
+		groups = append(groups, group)
 	}
+	return signature.Enough(groups...)
 }
 
 // judge writes what the policies say into the status. After a restart nothing is kept to judge by; then what was said stands,
@@ -198,7 +200,8 @@ func (r *Reconciler) judge(entry *v1alpha1.CatalogImage, repository name.Reposit
 // standsBefore says whether a verdict stands though it cannot be told any more: the registry gives no answer now about the
 // same image, and the policy is the same.
 func standsBefore(before *v1alpha1.PolicyVerdict, status *v1alpha1.CatalogImageStatus, now policy.Verdict) bool {
-	return now.Outcome == v1alpha1.PolicyUnknown && isOutage(registry.Reason(now.Reason)) &&
+	ofPolicy := now.Reason == policy.ReasonPolicyInvalid || now.Reason == v1alpha1.ReasonKeyUnavailable
+	return now.Outcome == v1alpha1.PolicyUnknown && !ofPolicy && isOutage(registry.Reason(now.Reason)) &&
 		before != nil && before.Revision == now.Policy.Revision && status.Verification.Digest == status.Digest
 }
 

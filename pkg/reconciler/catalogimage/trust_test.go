@@ -291,7 +291,7 @@ func TestKeysThatAreNotReadYetAreWaitedFor(t *testing.T) {
 	s := newTrust(t)
 	s.policies = fakePolicies{err: policy.ErrKeysNotRead}
 	assert.Equal(t, policyWait, s.reconcile())
-	s.assertCondition(v1alpha1.ConditionPolicySatisfied, "Unknown", "NotResolved")
+	s.assertCondition(v1alpha1.ConditionPolicySatisfied, "Unknown", v1alpha1.ReasonKeyUnavailable)
 }
 
 func TestAPolicyThatGoesIsForgotten(t *testing.T) {
