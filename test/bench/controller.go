@@ -104,6 +104,7 @@ func (c *controllerBench) allPhases(ctx context.Context, r *controllerResults) e
 		{"first checks", c.firstChecks},
 		{"a restart", c.comeBack},
 		{"reading images", c.pullAll},
+		{"the same calls", c.callAll},
 		{"writing statuses", c.writeAll},
 		{"regular checks", c.rechecks},
 	} {

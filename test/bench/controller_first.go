@@ -143,29 +143,39 @@ func (c *controllerBench) pullAll(ctx context.Context, r *controllerResults) err
 	return err
 }
 
-// listAll gives the entries as they are stored, which all are Available, and notes how long it takes to read them and how
-// large they are.
+// listAll gives the entries as they are stored, and notes how long it takes to read them and how large they are.
 func (c *controllerBench) listAll(ctx context.Context, r *controllerResults) ([]*v1alpha1.CatalogImage, error) {
 	began := time.Now()
-	list, err := c.catalogImages().List(ctx, metav1.ListOptions{})
+	entries, err := c.available(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r.listing = time.Since(began)
+	for _, entry := range entries {
+		encoded, err := json.Marshal(entry)
+		if err != nil {
+			return nil, err
+		}
+		r.stored += float64(len(encoded))
+	}
+	return entries, nil
+}
+
+// available reads all entries, which are Available, as they are stored.
+func (c *controllerBench) available(ctx context.Context) ([]*v1alpha1.CatalogImage, error) {
+	list, err := c.catalogImages().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if len(list.Items) != c.entries {
+		return nil, fmt.Errorf("there are %d of %d", len(list.Items), c.entries)
+	}
 	entries := make([]*v1alpha1.CatalogImage, len(list.Items))
 	for n := range list.Items {
 		entries[n] = &list.Items[n]
 		if phase := entries[n].Status.Phase; phase != v1alpha1.PhaseAvailable {
 			return nil, fmt.Errorf("%s is %s", entries[n].Name, phase)
 		}
-		encoded, err := json.Marshal(entries[n])
-		if err != nil {
-			return nil, err
-		}
-		r.stored += float64(len(encoded))
-	}
-	if len(entries) != c.entries {
-		return nil, fmt.Errorf("there are %d of %d", len(entries), c.entries)
 	}
 	return entries, nil
 }
@@ -182,7 +192,7 @@ func (c *controllerBench) startProfile(ctx context.Context) (end func() error) {
 	return func() error { return <-ended }
 }
 
-// clean deletes the entries and the claims on their images, when no controller runs that would check what is left.
+// clean deletes the entries, the claims on their images and the Events that tell of them, when no controller runs that would check what is left.
 func (c *controllerBench) clean(ctx context.Context) error {
 	var stopped error
 	if c.Controller.Running() {
@@ -194,6 +204,7 @@ func (c *controllerBench) clean(ctx context.Context) error {
 		c.catalogImages().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
 		c.Kube.CoordinationV1().Leases(plane.SystemNamespace).DeleteCollection(ctx, metav1.DeleteOptions{},
 			metav1.ListOptions{LabelSelector: claim.StateLabel}),
+		c.Kube.CoreV1().Events(c.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
 	)
 	if deleted != nil {
 		deleted = fmt.Errorf("deleting the entries: %w", deleted)

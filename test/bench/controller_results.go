@@ -14,10 +14,12 @@ type controllerResults struct {
 	entries float64
 
 	first stretch // first checks
-	// What checks are compared with: images read, images asked for, and statuses written, in a second.
-	pulled, asked, written float64
-	writing                stretch // the statuses
-	peak                   float64 // of memory, at the first checks
+	// What checks are compared with: images read, images asked for, statuses written, and entries for which the API server was
+	// asked the same as for a first check, in a second.
+	pulled, asked, written, called float64
+	writing                        stretch // the statuses
+	calling                        stretch // the API server, for the same
+	peak                           float64 // of memory, at the first checks
 
 	restart stretch
 	listing time.Duration // reading the entries once
@@ -45,6 +47,7 @@ func (r *controllerResults) figures() []figure {
 	againRate.Goal = nil
 	return []figure{
 		newFigure("controller/first-checks/rate", rate, math.Min(r.pulled, r.written), "checks/s", higher, 0.8),
+		newFigure("controller/first-checks/calls", rate, r.called, "checks/s", higher, 0.8),
 		newFigure("controller/first-checks/requests", r.first.requests/r.entries, r.perEntry(3), "requests", lower, 1),
 		newFigure("controller/first-checks/status-writes", r.first.statusWrites()/r.entries, 1, "writes", lower, 1),
 		withoutGoal("controller/first-checks/cpu", r.first.cpu.sum()/r.entries, r.writing.cpu.sum()/r.entries, "ms"),
@@ -69,12 +72,13 @@ func (r *controllerResults) perEntry(requests float64) float64 {
 func (r *controllerResults) details(parts []part) string {
 	rows := []cpuRow{
 		{"writing a status", r.writing.cpu.since(make(cpuTime, len(parts)), int(r.entries))},
+		{"the same calls", r.calling.cpu.since(make(cpuTime, len(parts)), int(r.entries))},
 		{"first check", r.first.cpu.since(make(cpuTime, len(parts)), int(r.entries))},
 		{"regular check", r.rechecks.cpu.since(make(cpuTime, len(parts)), int(r.rechecks.checks))},
 	}
-	return fmt.Sprintf("controller: in a second %.0f images read, %.0f asked for, %.0f statuses written; heap %.1f MB, without entries %.1f MB\n"+
+	return fmt.Sprintf("controller: in a second %.0f images read, %.0f asked for, %.0f statuses written, the same calls made for %.0f; heap %.1f MB, without entries %.1f MB\n"+
 		"calls of the API server for a first check: %s\nfor a regular check: %s\nfor the restart, of %.2f s of CPU: %s\nmilliseconds of CPU\n%s",
-		r.pulled, r.asked, r.written, r.heap/1e6, r.emptyHeap/1e6,
+		r.pulled, r.asked, r.written, r.called, r.heap/1e6, r.emptyHeap/1e6,
 		perCheck(r.first.calls, r.entries), perCheck(r.rechecks.calls, r.rechecks.checks),
 		r.restart.cpu.sum()/1000, perCheck(r.restart.calls, 1), cpuTable(parts, rows))
 }
