@@ -1,6 +1,7 @@
 package query
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -49,7 +50,7 @@ func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot 
 	if page.More {
 		last := page.Entries[len(page.Entries)-1]
 		next = token{Query: p.identity, Version: snapshot.Version, Key: p.Order.Key(last), Namespace: last.Namespace, Name: last.Name}.String()
-		w.Header().Set("Link", linkToNext(r.URL, next))
+		w.Header().Set("Link", linkToNext(p.said, next))
 	}
 	if media == mediaText {
 		return who.send(w, mediaText+"; charset=utf-8", table(page.Entries))
@@ -57,7 +58,9 @@ func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot 
 	if unchanged(w, r, tagOf(page, p.fields)) {
 		return nil
 	}
-	return who.send(w, mediaJSON, shortened(w, r, encodePage(page, snapshot.Version, next, p.fields)))
+	return withPage(page, snapshot.Version, next, p.fields, func(body []byte) error {
+		return who.send(w, mediaJSON, shortened(w, r, body))
+	})
 }
 
 func negotiate(accept string) (string, error) {
@@ -74,8 +77,8 @@ func negotiate(accept string) (string, error) {
 }
 
 // linkToNext is a Link field (RFC 8288). Its target is relative, so that it holds behind any proxy.
-func linkToNext(here *url.URL, token string) string {
-	parameters := here.Query()
-	parameters.Set("continue", token)
-	return "<?" + parameters.Encode() + `>; rel="next"`
+func linkToNext(here url.Values, token string) string {
+	next := maps.Clone(here)
+	next.Set("continue", token)
+	return "<?" + next.Encode() + `>; rel="next"`
 }

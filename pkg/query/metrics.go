@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/felixge/httpsnoop"
+	"github.com/julienschmidt/httprouter"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -15,6 +17,12 @@ import (
 
 // stopwatch records how long requests take, by method, route and status code: nothing that a client makes up becomes a label.
 type stopwatch struct{ duration metric.Float64Histogram }
+
+// routeLabels are those of the requests that match a route, made once for each status code.
+type routeLabels struct {
+	method, route string
+	of            sync.Map // status code to []metric.RecordOption
+}
 
 // newStopwatch makes the histogram http.server.request.duration of OpenTelemetry's semantic conventions, in seconds.
 func newStopwatch(meter metric.Meter) (*stopwatch, error) {
@@ -28,14 +36,24 @@ func newStopwatch(meter metric.Meter) (*stopwatch, error) {
 	return &stopwatch{duration: duration}, nil
 }
 
-func (s *stopwatch) time(method, route string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		served := httpsnoop.CaptureMetrics(next, w, r)
-		s.duration.Record(r.Context(), served.Duration.Seconds(), metric.WithAttributes(
-			attribute.String("http.request.method", method),
-			attribute.String("http.route", route),
-			attribute.Int("http.response.status_code", served.Code)))
-	})
+func (s *stopwatch) time(method, route string, next endpoint) httprouter.Handle {
+	counted := &routeLabels{method: method, route: route}
+	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params) {
+		served := httpsnoop.CaptureMetricsFn(w, func(w http.ResponseWriter) { next.serve(w, r, path) })
+		s.duration.Record(r.Context(), served.Duration.Seconds(), counted.with(served.Code)...)
+	}
+}
+
+func (l *routeLabels) with(code int) []metric.RecordOption {
+	if known, ok := l.of.Load(code); ok {
+		return known.([]metric.RecordOption)
+	}
+	made := []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("http.request.method", l.method),
+		attribute.String("http.route", l.route),
+		attribute.Int("http.response.status_code", code)))}
+	l.of.Store(code, made)
+	return made
 }
 
 // countEntries makes the gauge imagecatalog.query.entries: the entries in the index by phase. They are counted when

@@ -57,11 +57,18 @@ var filters = []string{"architecture", "distro", "target", "channel", "series", 
 // pages are the parameters that say what to show of them.
 var pages = []string{"sort", "limit", "continue", "fields", "watch", "resourceVersion"}
 
+// The parameters of a listing of all namespaces, and of the path of one.
+var (
+	ofAll = slices.Concat(filters, pages)
+	ofOne = slices.Concat(filtersFor("one"), pages)
+)
+
 // parameters are a request for entries that match.
 type parameters struct {
 	index.Query
-	path     string   // the namespace that the path names, or ""
-	fields   []string // nil: all
+	said     url.Values // as the query string has them
+	path     string     // the namespace that the path names, or ""
+	fields   []string   // nil: all
 	watch    bool
 	since    string // the version to watch from; "" for the latest
 	identity uint64 // of the filters and the order: a place in one listing means nothing in another
@@ -72,7 +79,10 @@ type parameters struct {
 // *Problem: an unknown parameter, one that is there twice and a bad value are refused, because a listing that silently
 // left a condition out would show the wrong images.
 func parseListing(raw, namespace string) (*parameters, error) {
-	return parse(raw, namespace, append(filtersFor(namespace), pages...))
+	if namespace == "" {
+		return parse(raw, namespace, ofAll)
+	}
+	return parse(raw, namespace, ofOne)
 }
 
 // parseFilters reads a query string that holds filters alone.
@@ -82,9 +92,9 @@ func parseFilters(raw, namespace string) (*parameters, error) {
 
 func filtersFor(namespace string) []string {
 	if namespace == "" {
-		return slices.Clone(filters)
+		return filters
 	}
-	return slices.Clone(filters[:len(filters)-1])
+	return filters[:len(filters)-1]
 }
 
 func parse(raw, namespace string, known []string) (*parameters, error) {
@@ -92,8 +102,9 @@ func parse(raw, namespace string, known []string) (*parameters, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parameters{path: namespace, Query: index.Query{Limit: defaultLimit, Order: index.ByPublished, Descending: true}}
+	p := &parameters{said: values, path: namespace, Query: index.Query{Limit: defaultLimit, Order: index.ByPublished, Descending: true}}
 	if namespace != "" {
+		values = maps.Clone(values)
 		values.Set("namespace", namespace)
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(values)) {

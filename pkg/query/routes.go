@@ -61,27 +61,31 @@ func newHandler(catalog *index.Index, reviewer *access.Reviewer, gates *gates, c
 	}
 	router := httprouter.New()
 	router.RedirectFixedPath, router.RedirectTrailingSlash = false, false
-	router.NotFound = times.time(otherMethod, unmatched, refuse(notFound))
-	router.MethodNotAllowed = times.time(otherMethod, unmatched, refuse(methodNotAllowed))
+	router.NotFound = withoutPath(times.time(otherMethod, unmatched, refuse(notFound)))
+	router.MethodNotAllowed = withoutPath(times.time(otherMethod, unmatched, refuse(methodNotAllowed)))
 	for _, route := range routes(catalog, reviewer, gates, clients, stopping) {
 		timed := times.time(route.method, route.path, route.answer)
-		router.Handler(route.method, route.path, timed)
+		router.Handle(route.method, route.path, timed)
 		if route.method == http.MethodGet {
-			router.Handler(http.MethodHead, route.path, timed) // net/http leaves the body out
+			router.Handle(http.MethodHead, route.path, timed) // net/http leaves the body out
 		}
 	}
 	return router, nil
 }
 
-// ServeHTTP implements http.Handler.
-func (answer endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := answer(w, r, httprouter.ParamsFromContext(r.Context())); err != nil {
+// serve is httprouter.Handle, which, other than http.Handler, needs no copy of the request to carry the path in.
+func (answer endpoint) serve(w http.ResponseWriter, r *http.Request, path httprouter.Params) {
+	if err := answer(w, r, path); err != nil {
 		writeProblem(w, err)
 	}
 }
 
-func refuse(why func(http.ResponseWriter, *http.Request) *Problem) http.Handler {
-	return endpoint(func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error { return why(w, r) })
+func withoutPath(handle httprouter.Handle) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(w, r, nil) })
+}
+
+func refuse(why func(http.ResponseWriter, *http.Request) *Problem) endpoint {
+	return func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error { return why(w, r) }
 }
 
 func notFound(_ http.ResponseWriter, r *http.Request) *Problem {

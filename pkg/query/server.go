@@ -89,6 +89,8 @@ func NewServer(catalog *index.Index, reviewer *access.Reviewer, clients Clients,
 		return nil, err
 	}
 	server.http.Handler = server.leaving(handler)
+	server.http.Protocols = new(http.Protocols)
+	server.http.Protocols.SetHTTP1(true) // alone: see kept
 	return server, nil
 }
 

@@ -51,10 +51,13 @@ func parseToken(text string, query uint64) (*token, error) {
 	return &t, nil
 }
 
-// identify tells queries apart by the parameters that say what is in the listing and where. It is the same in every replica.
+// identifying are the parameters that say what is in a listing and where.
+var identifying = append([]string{"sort"}, filters...)
+
+// identify tells queries apart. It is the same in every replica.
 func identify(values url.Values) uint64 {
 	rest := url.Values{}
-	for _, parameter := range append([]string{"sort"}, filters...) {
+	for _, parameter := range identifying {
 		if values.Has(parameter) {
 			rest.Set(parameter, values.Get(parameter))
 		}

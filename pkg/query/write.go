@@ -28,7 +28,7 @@ func write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:gosec // JSON or plain text, which no browser takes for a page
+	_, _ = w.Write(body)
 }
 
 // shortened gives what to send of an answer: it is compressed if it is long and the client takes that.
