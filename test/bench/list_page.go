@@ -78,12 +78,12 @@ func (l *listPage) measure(ctx context.Context) ([]figure, error) {
 
 // withServers runs both servers, which give the same answer, while something is done.
 func (l *listPage) withServers(ctx context.Context, do func(catalog, static *process) ([]figure, error)) (_ []figure, err error) {
-	catalog, err := start(ctx, "-entries", strconv.Itoa(l.entries), "-profile", l.profile)
+	catalog, err := startAlike(ctx, "-entries", strconv.Itoa(l.entries), "-profile", l.profile)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, catalog.stop()) }()
-	static, err := start(ctx, "-copy", catalog.url(l.target))
+	static, err := startAlike(ctx, "-copy", catalog.url(l.target))
 	if err != nil {
 		return nil, err
 	}

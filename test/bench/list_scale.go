@@ -23,7 +23,7 @@ func listScales(s settings) []measurement {
 func (l *listScale) measure(ctx context.Context) (_ []figure, err error) {
 	var loads []*load
 	for _, entries := range []int{100_000, 1_000} {
-		catalog, err := start(ctx, "-entries", strconv.Itoa(entries))
+		catalog, err := startAlike(ctx, "-entries", strconv.Itoa(entries))
 		if err != nil {
 			return nil, fmt.Errorf("measuring %s: %w", l.name, err)
 		}

@@ -49,7 +49,7 @@ func (l *listShare) measure(ctx context.Context) (_ []figure, err error) {
 
 // loaded is the life of a server under load, which leaves its profile.
 func (l *listShare) loaded(ctx context.Context) (err error) {
-	catalog, err := start(ctx, "-entries", strconv.Itoa(l.entries), "-profile", l.profile)
+	catalog, err := startAlike(ctx, "-entries", strconv.Itoa(l.entries), "-profile", l.profile)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"imagecatalog.dev/catalog/test/plane"
 )
 
 // process is a server in a process of its own, so that it shares neither garbage collector nor scheduler with the load
@@ -20,14 +22,27 @@ type process struct {
 	address string
 }
 
+// startAlike is start with Go's collector set as for the query server, for that and for what it is compared with.
+func startAlike(ctx context.Context, args ...string) (*process, error) {
+	settings, err := plane.CollectorSettings("query")
+	if err != nil {
+		return nil, err
+	}
+	return startWith(ctx, settings, args...)
+}
+
 // start executes this program again as a server, see serve, and returns when that is ready.
 func start(ctx context.Context, args ...string) (*process, error) {
+	return startWith(ctx, nil, args...)
+}
+
+func startWith(ctx context.Context, env []string, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, to start a server: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, self, append([]string{"serve"}, args...)...)
-	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)))
+	cmd.Env = append(append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))), env...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -135,7 +135,7 @@ func (q *queryBench) withStatic(ctx context.Context, name, target string, do fun
 	if err := original.keep(q.answerFile(name)); err != nil {
 		return err
 	}
-	static, err := start(ctx, "-answer", q.answerFile(name), "-certificate", q.QueryCertificates)
+	static, err := startAlike(ctx, "-answer", q.answerFile(name), "-certificate", q.QueryCertificates)
 	if err != nil {
 		return err
 	}

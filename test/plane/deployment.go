@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -46,6 +48,21 @@ func readDeployment(root, component, pod string) (deployed, error) {
 		d.env = append(d.env, variable.Name+"="+value)
 	}
 	return d, nil
+}
+
+// CollectorSettings are the variables of a component's Deployment that say how much garbage Go may let come together.
+func CollectorSettings(component string) ([]string, error) {
+	root, err := repositoryRoot()
+	if err != nil {
+		return nil, err
+	}
+	d, err := readDeployment(root, component, component)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(d.env, func(variable string) bool {
+		return !strings.HasPrefix(variable, "GOGC=") && !strings.HasPrefix(variable, "GOMEMLIMIT=")
+	}), nil
 }
 
 func valueOf(variable corev1.EnvVar, pod string) (string, error) {
