@@ -320,7 +320,7 @@ func TestPublishWhatTheSettingsBlock(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.publish("--image-url=10.0.0.7:5000/acme/autosd:1")
 	assert.Equal(t, publish.ExitUndecided, publish.ExitCode(err))
-	assert.ErrorContains(t, err, "have it entered into config-registries")
+	assert.ErrorContains(t, err, "have privateAddresses set for 10.0.0.7:5000 in config-registries")
 	assert.ErrorContains(t, err, "run the task again when the ConfigMap of REGISTRIES lets it ask")
 	assert.Zero(t, w.writes())
 }

@@ -137,7 +137,7 @@ func (c *Client) tokenServer(registry, realm string) (string, error) {
 	}
 	server := authorityOf(u)
 	if !c.settings.Load().Host(registry).trusts(registry, server) {
-		return "", faultf(Blocked, "it wants the credentials sent to %.255s, which is not listed in its tokenServers", server)
+		return "", blocked(tokenServers, server, "it wants the credentials sent to "+clipHost(server)+", which is not listed in its tokenServers")
 	}
 	return server, nil
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -136,7 +137,7 @@ func TestAnswersAreNoOutages(t *testing.T) {
 	for title, answer := range map[string]func() (*http.Response, error){
 		"200": status(200), "401": status(401), "403": status(403), "404": status(404), "405": status(405), "429": status(429),
 		"the caller left": failing(context.Canceled), "the guard refused": failing(faultf(Blocked, "private")),
-		"it speaks HTTP": failing(http.ErrSchemeMismatch),
+		"it speaks HTTP": failing(tls.RecordHeaderError{RecordHeader: [5]byte([]byte("HTTP/"))}),
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b, host := broken(t, answer)

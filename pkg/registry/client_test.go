@@ -151,12 +151,12 @@ func TestSettingsTakeEffectAtOnce(t *testing.T) {
 		reason registry.Reason
 		says   string
 	}{
-		{nil, registry.Blocked, "127.0.0.1, which is not public and not configured"},
-		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true}"}, registry.Blocked, "it speaks plain HTTP, which is not configured"},
+		{nil, registry.Blocked, "127.0.0.1, which is not public and not configured): have privateAddresses set for %h in config-registries, or use another registry"},
+		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true}"}, registry.Blocked, "(it speaks plain HTTP, which is not configured): have plainHTTP set for %h in config-registries, or use another registry"},
 		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true, plainHTTP: true}"}, "", ""},
-		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true, plainHTTP: true}", "allowed": "quay.io/**"}, registry.Blocked, "no pattern of allowed matches it"},
+		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true, plainHTTP: true}", "allowed": "quay.io/**"}, registry.Blocked, "(no pattern of allowed matches it): use an allowed repository, or have this one entered under allowed in config-registries"},
 		{map[string]string{"hosts": "127.0.0.1: {privateAddresses: true, plainHTTP: true}", "allowed": s.host + "/acme/*"}, "", ""},
-		{map[string]string{"hosts": `"*": {privateAddresses: true}`}, registry.Blocked, "not public and not configured"},
+		{map[string]string{"hosts": `"*": {privateAddresses: true}`}, registry.Blocked, "not public and not configured): have privateAddresses set for %h in"},
 	} {
 		parsed, err := registry.ParseSettings(test.data)
 		require.NoError(t, err)
@@ -165,10 +165,38 @@ func TestSettingsTakeEffectAtOnce(t *testing.T) {
 		_, err = client.Head(t.Context(), s.ref("acme/os:1"), nil)
 		assert.Equal(t, test.reason, registry.ReasonOf(err), test.data)
 		if err != nil {
-			assert.ErrorContains(t, err, test.says)
-			assert.ErrorContains(t, err, "entered into config-registries")
+			assert.ErrorContains(t, err, strings.ReplaceAll(test.says, "%h", s.host))
 			assert.Empty(t, s.log(), "nothing is sent")
 		}
+	}
+}
+
+// A host that speaks HTTP answers, and is not taken for one that is away.
+func TestAHostThatSpeaksHTTPIsBlockedHoweverOftenItIsAsked(t *testing.T) {
+	s := newServer(t)
+	client := registry.New(settings("127.0.0.1: {privateAddresses: true}"))
+	for range 10 {
+		_, err := client.Head(t.Context(), s.ref("acme/os:1"), nil)
+		require.Equal(t, registry.Blocked, registry.ReasonOf(err), "%v", err)
+	}
+}
+
+// What to do about a host that a registry names is not said as of one that a user names.
+func TestWhatIsSaidOfAHostThatARegistryLeadsTo(t *testing.T) {
+	s := newServer(t)
+	s.push("acme/os:1", newImage(t, "one"))
+	for location, says := range map[string]string{
+		"https://169.254.169.254/": "have privateAddresses set for 169.254.169.254, if %h may lead there, in config-registries, or use another registry",
+		"https://localhost:1/":     "(dial tcp 127.0.0.1:1: localhost:1 has the address 127.0.0.1, which is not public and not configured): have privateAddresses set for localhost:1, if",
+		"http://registry.example/": "(plain HTTP to registry.example is not configured): have plainHTTP set for registry.example, if",
+	} {
+		s.inject(only(func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, location, http.StatusTemporaryRedirect)
+			return true
+		}, "blobs"))
+		_, err := newClient().Describe(t.Context(), s.ref("acme/os:1"), nil)
+		assert.Equal(t, registry.Blocked, registry.ReasonOf(err))
+		assert.ErrorContains(t, err, strings.ReplaceAll(says, "%h", s.host))
 	}
 }
 
@@ -311,7 +339,8 @@ func TestCredentialsGoToNoForeignTokenServer(t *testing.T) {
 
 	_, err := registry.New(settings(fmt.Sprintf(hosts, ""))).Head(t.Context(), s.ref("acme/os:1"), password{})
 	assert.Equal(t, registry.Blocked, registry.ReasonOf(err))
-	assert.ErrorContains(t, err, "it wants the credentials sent to "+elsewhere+", which is not listed in its tokenServers")
+	assert.ErrorContains(t, err, "(it wants the credentials sent to "+elsewhere+", which is not listed in its tokenServers): have "+elsewhere+
+		", if it is known, entered under tokenServers of "+s.host+" in config-registries, or use another registry")
 	assert.Empty(t, foreign.log())
 
 	_, err = registry.New(settings(fmt.Sprintf(hosts, ", tokenServers: ['"+elsewhere+"']"))).Head(t.Context(), s.ref("acme/os:1"), password{})
@@ -340,6 +369,7 @@ func TestARefreshTokenIsNotSentOn(t *testing.T) {
 	client := registry.New(settings("127.0.0.1: {plainHTTP: true, privateAddresses: true}\nlocalhost: {plainHTTP: true, privateAddresses: true}"))
 	_, err := client.Head(t.Context(), s.ref("acme/os:1"), refreshToken{})
 	assert.Equal(t, registry.Blocked, registry.ReasonOf(err))
+	assert.ErrorContains(t, err, "): no setting allows that: have "+s.host+" mended, or use another registry")
 	assert.Empty(t, foreign.log())
 }
 

@@ -76,11 +76,23 @@ func (e *Error) words() (problem, advice string) {
 	}
 }
 
+// wordsOnSettings name the setting that would allow what was refused. A host that somebody else named is not to be opened
+// unseen: it may be what a registry has no business with.
 func (e *Error) wordsOnSettings() (problem, advice string) {
-	if errors.Is(e.Err, errNotAllowed) {
-		return "images of {subject} are not allowed", "use an allowed repository, or have this one entered into config-registries"
+	const asked, instead = "{host} may not be asked about {subject}", " in config-registries, or use another registry"
+	var found *fault
+	switch {
+	case errors.Is(e.Err, errNotAllowed):
+		return "images of {subject} are not allowed", "use an allowed repository, or have this one entered under allowed in config-registries"
+	case !errors.As(e.Err, &found) || found.setting == "":
+		return asked, "no setting allows that: have {host} mended, or use another registry"
+	case found.setting == tokenServers:
+		return asked, "have " + found.host + ", if it is known, entered under tokenServers of {host}" + instead
+	case strings.EqualFold(found.host, strings.TrimSuffix(e.Host, ":443")):
+		return asked, "have " + found.setting + " set for {host}" + instead
+	default:
+		return asked, "have " + found.setting + " set for " + found.host + ", if {host} may lead there," + instead
 	}
-	return "{host} may not be asked about {subject}", "have it entered into config-registries, or use another registry"
 }
 
 func (e *Error) wordsOnAccess() (problem, advice string) {
@@ -110,8 +122,6 @@ func cause(err error) string {
 		return "no answer in time"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "it speaks plain HTTP, which is not configured"
 	case errors.As(err, &request):
 		return cause(request.Err)
 	default:
@@ -127,10 +137,13 @@ func describeStatus(status *transport.Error) string {
 	return text
 }
 
-// fault is what is wrong with bytes that arrived.
+// fault is what is wrong with bytes that arrived, or with a request that was to be sent.
 type fault struct {
 	reason Reason
 	text   string
+
+	// setting of the host that would allow what is Blocked; empty if none does.
+	setting, host string
 }
 
 func (f *fault) Error() string { return f.text }
@@ -138,6 +151,14 @@ func (f *fault) Error() string { return f.text }
 func faultf(reason Reason, format string, args ...any) error {
 	return &fault{reason: reason, text: fmt.Sprintf(format, args...)}
 }
+
+// blocked is the fault of what a setting of the host would allow: a field of Host, as the ConfigMap calls it.
+func blocked(setting, host, text string) error {
+	return &fault{reason: Blocked, text: text, setting: setting, host: clipHost(host)}
+}
+
+// clipHost keeps the longest name that there is (RFC 1035): a registry may have made up one.
+func clipHost(host string) string { return fmt.Sprintf("%.255s", host) }
 
 func statusOf(err error) (code int, ok bool) {
 	var status *transport.Error

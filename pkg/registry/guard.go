@@ -30,17 +30,22 @@ func (g *guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	if g.broken != nil {
 		return nil, g.broken
 	}
+	host := authorityOf(request.URL)
 	if request.URL.Scheme != "https" && (request.URL.Scheme != "http" || !g.settings.PlainHTTP) {
-		return nil, faultf(Blocked, "plain HTTP to %s is not configured", request.URL.Host)
+		return nil, blocked(plainHTTP, host, "plain HTTP to "+clipHost(host)+" is not configured")
 	}
 	if address, err := netip.ParseAddr(request.URL.Hostname()); err == nil && !g.settings.mayReach(address) {
-		return nil, privateAddress(request.URL.Host, address)
+		return nil, privateAddress(host, address)
 	}
-	return g.next.RoundTrip(request)
+	response, err := g.next.RoundTrip(request)
+	if speaksHTTP(err) {
+		return nil, blocked(plainHTTP, host, "it speaks plain HTTP, which is not configured")
+	}
+	return response, err
 }
 
 func privateAddress(host string, address netip.Addr) error {
-	return faultf(Blocked, "%s has the address %s, which is not public and not configured", host, address)
+	return blocked(privateAddresses, host, fmt.Sprintf("%s has the address %s, which is not public and not configured", clipHost(host), address))
 }
 
 // mayReach says whether a connection to an address is in order.
@@ -98,8 +103,9 @@ func embedded(address netip.Addr) netip.Addr {
 // guardedDialer connects to a host, whatever its name resolves to, only where the settings let it. A proxy of the
 // environment is exempt: who runs the program chose it.
 type guardedDialer struct {
-	settings Host
-	proxied  atomic.Pointer[string] // address of the proxy, if there is one
+	authority string // of the host
+	settings  Host
+	proxied   atomic.Pointer[string] // address of the proxy, if there is one
 }
 
 func (d *guardedDialer) proxy(request *http.Request) (*url.URL, error) {
@@ -122,19 +128,19 @@ func withPort(u *url.URL) string {
 func (d *guardedDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	if proxy := d.proxied.Load(); proxy == nil || *proxy != address {
-		dialer.Control = func(_, resolved string, _ syscall.RawConn) error { return d.check(address, resolved) }
+		dialer.Control = func(_, resolved string, _ syscall.RawConn) error { return d.check(resolved) }
 	}
 	return dialer.DialContext(ctx, network, address)
 }
 
 // check sees the very address that is about to be connected to, so no second look-up of the name can differ.
-func (d *guardedDialer) check(host, resolved string) error {
+func (d *guardedDialer) check(resolved string) error {
 	address, err := netip.ParseAddrPort(resolved)
 	if err != nil {
-		return fmt.Errorf("parsing the address of %s: %w", host, err)
+		return fmt.Errorf("parsing the address of %s: %w", d.authority, err)
 	}
 	if !d.settings.mayReach(address.Addr()) {
-		return privateAddress(host, address.Addr().Unmap())
+		return privateAddress(d.authority, address.Addr().Unmap())
 	}
 	return nil
 }

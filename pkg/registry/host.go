@@ -41,7 +41,7 @@ func newHost(authority string, settings Host) *host {
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		ForceAttemptHTTP2:      true,
 	}}
-	dialer := &guardedDialer{settings: settings}
+	dialer := &guardedDialer{authority: authority, settings: settings}
 	h.transport.Proxy, h.transport.DialContext = dialer.proxy, dialer.dial
 	roots, err := settings.roots()
 	h.transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}

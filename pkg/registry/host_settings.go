@@ -46,6 +46,13 @@ type Host struct {
 	named bool
 }
 
+// The fields by which an error says what would allow what it is about, as the settings have them.
+const (
+	plainHTTP        = "plainHTTP"
+	privateAddresses = "privateAddresses"
+	tokenServers     = "tokenServers"
+)
+
 // decodeHosts takes the text for one document: what a second one says would be lost.
 func decodeHosts(text string) (map[string]Host, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))

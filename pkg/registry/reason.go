@@ -78,7 +78,7 @@ func reasonFor(err error) Reason {
 		return TLSError
 	case errors.As(err, &status):
 		return reasonForStatus(status.StatusCode)
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case speaksHTTP(err):
 		return Blocked // by HTTP it could be asked
 	case errors.As(err, &record):
 		return TLSError
@@ -100,6 +100,12 @@ func reasonForStatus(code int) Reason {
 	default:
 		return RegistryUnavailable
 	}
+}
+
+// speaksHTTP recognises a host that answers a TLS handshake in plain HTTP.
+func speaksHTTP(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/"
 }
 
 // untrusted finds the error of a certificate that was refused; nil if there is none.

@@ -253,7 +253,7 @@ func TestUndecidedWhenTheSettingsBlock(t *testing.T) {
 	assert.Equal(t, verify.Undecided, verdict.Outcome)
 	assert.Equal(t, 2, verdict.ExitCode(false), "no answer never opens the gate")
 	assert.Equal(t, "Blocked", b.result("REASON"))
-	assert.Contains(t, verdict.Message, "have it entered into config-registries")
+	assert.Contains(t, verdict.Message, "have privateAddresses set for 10.0.0.7:5000 in config-registries")
 }
 
 func TestContent(t *testing.T) {

@@ -54,7 +54,7 @@ func settingsForTasks(t *testing.T, hosts string) (name string) {
 // assertBlocked asserts that a message says which host is refused, why, and what to do.
 func assertBlocked(t assert.TestingT, message, host string) {
 	assert.Contains(t, message, host+" may not be asked about "+host+"/e2e/")
-	assert.Contains(t, message, "have it entered into config-registries")
+	assert.Contains(t, message, " set for "+host+" in config-registries")
 }
 
 func publishAsksByTheSettings(t *testing.T) {
