@@ -107,7 +107,7 @@ func (c *Client) challenge(ctx context.Context, s *session, by http.RoundTripper
 func (c *Client) token(ctx context.Context, s *session, challenge *transport.Challenge, keeper *keeper) (*transport.Token, error) {
 	config, err := authn.Authorization(ctx, s.account.auth)
 	if err != nil {
-		return nil, fmt.Errorf("reading the credentials: %w", err)
+		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	if config.RegistryToken != "" {
 		return &transport.Token{Token: config.RegistryToken}, nil

@@ -97,6 +97,8 @@ func (e *Error) wordsOnSettings() (problem, advice string) {
 
 func (e *Error) wordsOnAccess() (problem, advice string) {
 	switch {
+	case errors.Is(e.Err, errCredentials):
+		return "{host} was not asked about {subject}", "correct the credentials for {host}"
 	case e.Reason == Unauthorized && e.Credential == "":
 		return "{host} wants credentials for {subject}", "provide a pull secret for {host}"
 	case e.Reason == Unauthorized:

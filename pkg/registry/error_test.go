@@ -207,7 +207,7 @@ func TestUnreadableCredentials(t *testing.T) {
 	s := newServer(t)
 	_, err := newClient().Describe(context.Background(), s.ref("acme/os:1"), brokenKeychain{})
 	assert.Equal(t, registry.Unauthorized, registry.ReasonOf(err))
-	assert.ErrorContains(t, err, "reading the credentials: reading config.json: permission denied")
+	assert.EqualError(t, err, fmt.Sprintf("%[1]s was not asked about %[1]s/acme/os (reading the credentials: reading config.json: permission denied): correct the credentials for %[1]s", s.host))
 	assert.Empty(t, s.log(), "the registry is not asked without them")
 }
 

@@ -22,7 +22,9 @@ import (
 // if the hosts are equal, port included, and its path is a beginning of the repository's in whole segments: quay.io/acme
 // is neither for quay.io/acme-secret nor for quay.io.evil.example. As in Kubernetes' pull secrets, * stands for a part of
 // the host between two dots. Of several keys that fit, the one with the longest path counts, then the one without *,
-// then the first.
+// then one that can be read, then the first.
+//
+// An entry that cannot be read does no harm to the others: it is an error for the repositories that it fits.
 type Keyring struct {
 	keys []key
 }
@@ -31,6 +33,7 @@ type key struct {
 	host       string // lower case, may hold *
 	path       []string
 	credential Credential
+	broken     error // why there is no credential
 }
 
 // Credential is what opens a registry, and where it is from, so that a message can name it.
@@ -56,8 +59,11 @@ func (k *Keyring) Set(host string, credential Credential) {
 
 // dockerConfig is a Docker config.json, or, without auths, a .dockercfg.
 type dockerConfig struct {
-	Auths map[string]dockerAuth `json:"auths"`
+	Auths dockerAuths `json:"auths"`
 }
+
+// dockerAuths are decoded one by one: who wrote one wrong has written the others right.
+type dockerAuths map[string]json.RawMessage
 
 type dockerAuth struct {
 	Username      string `json:"username"`
@@ -74,16 +80,18 @@ func (k *Keyring) AddConfigJSON(source string, content []byte) error {
 	if err := json.Unmarshal(content, &config); err != nil {
 		return fmt.Errorf("%s is no Docker config.json: %s", source, withoutContent(err))
 	}
-	return k.add(source, config.Auths)
+	k.add(source, config.Auths)
+	return nil
 }
 
 // AddDockerCfg adds those of the older .dockercfg, the content of a secret of type kubernetes.io/dockercfg.
 func (k *Keyring) AddDockerCfg(source string, content []byte) error {
-	var auths map[string]dockerAuth
+	var auths dockerAuths
 	if err := json.Unmarshal(content, &auths); err != nil {
 		return fmt.Errorf("%s is no .dockercfg: %s", source, withoutContent(err))
 	}
-	return k.add(source, auths)
+	k.add(source, auths)
+	return nil
 }
 
 // withoutContent keeps what a decoder quotes, which may be a secret, out of messages.
@@ -100,16 +108,33 @@ func withoutContent(err error) string {
 	}
 }
 
-func (k *Keyring) add(source string, auths map[string]dockerAuth) error {
+func (k *Keyring) add(source string, auths dockerAuths) {
 	for _, name := range slices.Sorted(maps.Keys(auths)) {
-		config, err := auths[name].authConfig()
-		if err != nil {
-			return fmt.Errorf("%s, entry %.80q: %w", source, name, err)
-		}
 		host, segments := splitKey(name)
-		k.keys = append(k.keys, key{host: host, path: segments, credential: Credential{Source: source, config: config}})
+		added := key{host: host, path: segments}
+		config, err := parseAuth(auths[name])
+		if err != nil {
+			added.broken = fmt.Errorf("%s, entry %.80q: %w", source, name, err)
+		} else {
+			added.credential = Credential{Source: source, config: config}
+		}
+		k.keys = append(k.keys, added)
 	}
-	return nil
+}
+
+func parseAuth(content json.RawMessage) (authn.AuthConfig, error) {
+	var a dockerAuth
+	var wrongType *json.UnmarshalTypeError
+	if err := json.Unmarshal(content, &a); errors.As(err, &wrongType) {
+		what := "it"
+		if wrongType.Field != "" {
+			what = "its " + wrongType.Field
+		}
+		return authn.AuthConfig{}, fmt.Errorf("%s is a JSON %s", what, strings.Fields(wrongType.Value)[0])
+	} else if err != nil {
+		return authn.AuthConfig{}, errors.New(withoutContent(err))
+	}
+	return a.authConfig()
 }
 
 func (a dockerAuth) authConfig() (authn.AuthConfig, error) {
@@ -154,7 +179,8 @@ func canonicalKeyHost(host string) string {
 	return host
 }
 
-// Resolve implements authn.Keychain. Without a key that fits it gives authn.Anonymous.
+// Resolve implements authn.Keychain. Without a key that fits it gives authn.Anonymous. The error is of an entry that cannot
+// be read, and tells no secret.
 func (k *Keyring) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	host := canonicalKeyHost(target.RegistryStr())
 	within := strings.TrimPrefix(target.String(), target.RegistryStr())
@@ -165,8 +191,11 @@ func (k *Keyring) Resolve(target authn.Resource) (authn.Authenticator, error) {
 			best = candidate
 		}
 	}
-	if best == nil {
+	switch {
+	case best == nil:
 		return authn.Anonymous, nil
+	case best.broken != nil:
+		return nil, best.broken
 	}
 	return &best.credential, nil
 }
@@ -197,5 +226,8 @@ func (k *key) before(other *key) bool {
 	if len(k.path) != len(other.path) {
 		return len(k.path) > len(other.path)
 	}
-	return !strings.Contains(k.host, "*") && strings.Contains(other.host, "*")
+	if star := strings.Contains(k.host, "*"); star != strings.Contains(other.host, "*") {
+		return !star
+	}
+	return k.broken == nil && other.broken != nil
 }

@@ -116,11 +116,9 @@ func TestFormsOfCredentials(t *testing.T) {
 // What cannot be read is named, and none of it is quoted: it may be a secret.
 func TestUnreadableCredentialsAreNotQuoted(t *testing.T) {
 	for content, want := range map[string]string{
-		`s3cret`:                                  "the secret radar/quay is no Docker config.json: the JSON is broken at byte 1",
-		`{"auths": "s3cret"}`:                     "the secret radar/quay is no Docker config.json: the JSON has a string at byte 18",
-		`{"auths": {"quay.io": "s3cret"}}`:        "the secret radar/quay is no Docker config.json: the JSON has a string at byte 30",
-		`{"auths": {"quay.io": {"auth": "s3c"}}}`: `the secret radar/quay, entry "quay.io": its auth is no base64`,
-		`{"auths": {"quay.io": {"auth": "` + base64.StdEncoding.EncodeToString([]byte("s3cret")) + `"}}}`: `the secret radar/quay, entry "quay.io": its auth is not the base64 of user:password`,
+		`s3cret`:                         "the secret radar/quay is no Docker config.json: the JSON is broken at byte 1",
+		`{"auths": "s3cret"}`:            "the secret radar/quay is no Docker config.json: the JSON has a string at byte 18",
+		`{"auths": {"quay.io": "s3cret"`: "the secret radar/quay is no Docker config.json: the JSON is broken at byte 30",
 	} {
 		assert.EqualError(t, (&Keyring{}).AddConfigJSON("the secret radar/quay", []byte(content)), want)
 	}
@@ -129,11 +127,41 @@ func TestUnreadableCredentialsAreNotQuoted(t *testing.T) {
 	assert.NotContains(t, err.Error(), "s3cret")
 }
 
+// One entry that cannot be read keeps nobody from the others, and is named to whoever needs it. None of it is quoted.
+func TestAnEntryThatCannotBeRead(t *testing.T) {
+	repository := func(text string) name.Repository {
+		parsed, err := name.NewRepository(text)
+		require.NoError(t, err)
+		return parsed
+	}
+	const others = `"ghcr.io": {"username": "me", "password": "s"}, "quay.io/other": {"username": "it", "password": "s"}`
+	for broken, want := range map[string]string{
+		`"s3cret"`:           "it is a JSON string",
+		`["s3cret"]`:         "it is a JSON array",
+		`{"username": 1234}`: "its username is a JSON number",
+		`{"auth": "s3c"}`:    "its auth is no base64",
+		`{"auth": "` + base64.StdEncoding.EncodeToString([]byte("s3cret")) + `"}`: "its auth is not the base64 of user:password",
+	} {
+		ring := &Keyring{}
+		require.NoError(t, ring.AddConfigJSON("the secret radar/quay", []byte(`{"auths": {"quay.io": `+broken+`, `+others+`}}`)), broken)
+		assert.Equal(t, "me", userFor(t, ring, "ghcr.io/acme/os"))
+		assert.Equal(t, "it", userFor(t, ring, "quay.io/other/os"))
+		assert.Empty(t, userFor(t, ring, "registry.example/acme/os"))
+		_, err := ring.Resolve(repository("quay.io/acme/os"))
+		assert.EqualError(t, err, `the secret radar/quay, entry "quay.io": `+want)
+
+		require.NoError(t, ring.AddDockerCfg("another secret", []byte(`{"quay.io": {"username": "robot", "password": "s"}, "ghcr.io": `+broken+`}`)))
+		assert.Equal(t, "robot", userFor(t, ring, "quay.io/acme/os"), "one that can be read goes first")
+		assert.Equal(t, "me", userFor(t, ring, "ghcr.io/acme/os"))
+	}
+}
+
 // Whatever a secret holds, it opens its own hosts only.
 func FuzzKeyring(f *testing.F) {
 	f.Add([]byte(`{"auths": {"quay.io": {"auth": "dTpw"}}}`), "quay.io/acme/os")
 	f.Add([]byte(`{"auths": {"*.example.com/a": {"username": "u", "password": "p"}}}`), "r.example.com/a/os")
 	f.Add([]byte(`{"auths": {"https://[::1]:5000/v1/": {"identitytoken": "t"}}}`), "[::1]:5000/os")
+	f.Add([]byte(`{"auths": {"quay.io": [], "ghcr.io": {"auth": "dTpw"}}}`), "ghcr.io/os")
 	f.Fuzz(func(t *testing.T, content []byte, image string) {
 		repository, err := name.NewRepository(image)
 		if err != nil {
@@ -143,16 +171,15 @@ func FuzzKeyring(f *testing.F) {
 		if err := ring.AddConfigJSON("it", content); err != nil {
 			return
 		}
-		found, err := ring.Resolve(repository)
-		require.NoError(t, err)
+		found, failure := ring.Resolve(repository)
 		credential, ok := found.(*Credential)
-		if !ok {
+		if !ok && failure == nil {
 			return
 		}
 		host := canonicalKeyHost(repository.RegistryStr())
 		fits := false
 		for _, key := range ring.keys {
-			if key.credential.config == credential.config {
+			if (failure != nil && key.broken == failure) || (failure == nil && key.credential.config == credential.config) { //nolint:errorlint // the same
 				fits = fits || strings.Count(key.host, ".") == strings.Count(host, ".") && (strings.ContainsAny(key.host, `*?[\`) || key.host == host)
 			}
 		}

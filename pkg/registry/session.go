@@ -59,17 +59,20 @@ func authorityOfRegistry(repository name.Repository) string {
 	return authorityOf(&url.URL{Scheme: "https", Host: repository.RegistryStr()})
 }
 
+// errCredentials is the failure to find out who asks.
+var errCredentials = errors.New("reading the credentials")
+
 func resolve(ctx context.Context, repository name.Repository, keychain authn.Keychain) (authn.Authenticator, *authn.AuthConfig, error) {
 	if keychain == nil {
 		return authn.Anonymous, &authn.AuthConfig{}, nil
 	}
 	auth, err := authn.Resolve(ctx, keychain, repository)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+		return nil, nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	config, err := authn.Authorization(ctx, auth)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+		return nil, nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	if *config == (authn.AuthConfig{}) {
 		return authn.Anonymous, config, nil

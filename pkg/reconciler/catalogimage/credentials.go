@@ -62,7 +62,7 @@ func (c *credentials) addOwn(ctx context.Context, r *ring, repository name.Repos
 		return nil
 	}
 	if auth, err := r.keys.Resolve(repository); err != nil || auth != authn.Anonymous {
-		return err
+		return nil //nolint:nilerr // of credentials that cannot be read, which the look-up will say
 	}
 	if host.PullSecret != "" {
 		return r.addSecret(ctx, c.namespace, host.PullSecret)

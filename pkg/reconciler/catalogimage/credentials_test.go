@@ -140,6 +140,32 @@ func TestPullSecrets(t *testing.T) {
 	}
 }
 
+// An entry of a secret that cannot be read is an error for its own host, where the catalog's own credentials do not stand in
+// for it.
+func TestAPullSecretWithAnEntryThatCannotBeRead(t *testing.T) {
+	settings, err := registry.ParseSettings(map[string]string{"hosts": "quay.io: {serviceAccountToken: true}"})
+	require.NoError(t, err)
+	kube := fake.NewClientset(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "radar", Name: "mixed"}, Type: corev1.SecretTypeDockerConfigJson,
+		Data: map[string][]byte{corev1.DockerConfigJsonKey: []byte(`{"auths": {"quay.io": {"auth": "s3c"}, "ghcr.io": {"username": "octocat", "password": "s"}}}`)},
+	})
+	for named, says := range map[string]string{"ghcr.io/acme/autosd": "", "quay.io/acme/autosd": `the secret radar/mixed, entry "quay.io": its auth is no base64`} {
+		entry := entry(secrets("mixed"), image(named))
+		keychain, err := reading(kube, settings).For(t.Context(), entry, referenceOf(t, entry))
+		require.NoError(t, err)
+		assert.Empty(t, keychain.Lacks, "the secret is of use")
+		found, err := authn.Resolve(t.Context(), keychain, referenceOf(t, entry).Context())
+		if says != "" {
+			assert.EqualError(t, err, says)
+			continue
+		}
+		require.NoError(t, err)
+		config, err := authn.Authorization(t.Context(), found)
+		require.NoError(t, err)
+		assert.Equal(t, "octocat", config.Username)
+	}
+}
+
 func TestPullSecretsThatCannotBeRead(t *testing.T) {
 	down := errors.New("connection refused")
 	kube := fake.NewClientset()
