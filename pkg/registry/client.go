@@ -145,7 +145,7 @@ func (c *Client) settingsOf(key hostKey) Host {
 		host.PrivateAddresses = false
 	}
 	part := math.Float64frombits(c.share.Load())
-	host.MaxConcurrent = max(int(math.Round(float64(host.MaxConcurrent)*part)), 1)
+	host.MaxConcurrent = max(wholeNumber(math.Round(float64(host.MaxConcurrent)*part)), 1)
 	host.RequestsPerSecond *= part
 	return host
 }

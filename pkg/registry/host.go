@@ -33,11 +33,11 @@ type host struct {
 }
 
 func newHost(authority string, settings Host) *host {
-	h := &host{settings: settings, gate: newGate(settings.MaxConcurrent), transport: &http.Transport{
+	h := &host{settings: settings, gate: newGate(int(settings.MaxConcurrent)), transport: &http.Transport{
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		IdleConnTimeout:        idleTimeout,
-		MaxIdleConnsPerHost:    settings.MaxConcurrent,
+		MaxIdleConnsPerHost:    int(settings.MaxConcurrent),
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		ForceAttemptHTTP2:      true,
 	}}

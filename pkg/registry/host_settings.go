@@ -38,12 +38,23 @@ type Host struct {
 	// PullSecret is a secret in the catalog's own namespace, used likewise.
 	PullSecret string `yaml:"pullSecret"`
 	// MaxConcurrent is how many images are asked about at a time.
-	MaxConcurrent int `yaml:"maxConcurrent"`
+	MaxConcurrent wholeNumber `yaml:"maxConcurrent"`
 	// RequestsPerSecond is how many requests are sent in a second, in bursts of as many.
 	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
 
 	// named says that the host has an entry of its own.
 	named bool
+}
+
+// wholeNumber is not 1 where somebody wrote 1.5, as YAML has it.
+type wholeNumber int
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (n *wholeNumber) UnmarshalYAML(value *yaml.Node) error {
+	if value.ShortTag() == "!!float" {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: cannot unmarshal !!float `%s` into int", value.Line, value.Value)}}
+	}
+	return value.Decode((*int)(n))
 }
 
 // The fields by which an error says what would allow what it is about, as the settings have them.

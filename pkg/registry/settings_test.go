@@ -59,7 +59,7 @@ func TestSettingsThatSetNothing(t *testing.T) {
 	}
 	var none *Settings
 	assert.NoError(t, none.Allows(repositoryOf(t, "evil.example/a")))
-	assert.Equal(t, DefaultMaxConcurrent, none.Host("quay.io").MaxConcurrent)
+	assert.EqualValues(t, DefaultMaxConcurrent, none.Host("quay.io").MaxConcurrent)
 	assert.False(t, none.Host("quay.io").PrivateAddresses)
 	assert.True(t, ForPods().Host("quay.io").PrivateAddresses)
 }
@@ -120,6 +120,9 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 		{"hosts", "a.b: {plainHTTP: true, certificateAuthorities: x}", `"a.b": plainHTTP and certificateAuthorities exclude each other: plain HTTP has no certificates`},
 		{"hosts", "a.b: {serviceAccountToken: true, pullSecret: x}", `"a.b": serviceAccountToken and pullSecret exclude each other`},
 		{"hosts", "a.b: {pullSecret: team/secret}", `"a.b": pullSecret: "team/secret" is no name of a secret`},
+		{"hosts", "a.b: {}\nc.d: {maxConcurrent: 1.5}", "line 2: cannot unmarshal !!float `1.5` into a whole number"},
+		{"hosts", "a.b: {maxConcurrent: .nan}", "line 1: cannot unmarshal !!float `.nan` into a whole number"},
+		{"hosts", "a.b: {maxConcurrent: [1]}", "line 1: cannot unmarshal !!seq into a whole number"},
 		{"hosts", "a.b: {maxConcurrent: -1}", `"a.b": maxConcurrent is -1, and must be from 1 to 1024, or absent`},
 		{"hosts", "a.b: {maxConcurrent: 1025}", `"a.b": maxConcurrent is 1025, and must be from 1 to 1024, or absent`},
 		{"hosts", "a.b: {requestsPerSecond: -0.1}", `"a.b": requestsPerSecond is -0.1, and must be above 0 and at most 100000, or absent`},
@@ -162,7 +165,7 @@ localhost: {maxConcurrent: 8}
 		name.DefaultRegistry: 7, "localhost:443": 8, "localhost:5000": 8, "10.0.0.7:5000": 9, "10.0.0.7": 10,
 		"evil.quay.io": 10, "quay.io.evil.example": 10, "xquay.io": 10, "": 10,
 	} {
-		assert.Equal(t, want, settings.Host(authority).MaxConcurrent, authority)
+		assert.EqualValues(t, want, settings.Host(authority).MaxConcurrent, authority)
 	}
 }
 
@@ -219,7 +222,7 @@ func TestReadingMountedSettings(t *testing.T) {
 	settings, err = read()
 	require.NoError(t, err)
 	assert.Error(t, settings.Allows(repositoryOf(t, "nginx")))
-	assert.Equal(t, 3, settings.Host("quay.io").MaxConcurrent)
+	assert.EqualValues(t, 3, settings.Host("quay.io").MaxConcurrent)
 
 	mount("..2026_11_22_06_31_00.2", map[string]string{"allowed": "docker.io/**", "hosts": "", "allow": ""})
 	_, err = read()
