@@ -60,6 +60,26 @@ func TestWhatIsSharedByLookUps(t *testing.T) {
 	assert.Len(t, s.log(), 1, "an unchanged re-check is one HEAD")
 }
 
+// What is kept is bounded in bytes: who pushes labels by the megabyte has them read again.
+func TestALargeImageIsNotKept(t *testing.T) {
+	s, client := newServer(t), newClient()
+	for bytes, again := range map[int]int{1 << 10: 1, 64 << 10: 2} {
+		labels := make([]string, 64)
+		for n := range labels {
+			labels[n] = fmt.Sprintf(`"%d":%q`, n, strings.Repeat("v", bytes/len(labels)))
+		}
+		config := written(`{"config":{"Labels":{` + strings.Join(labels, ",") + `}}}`)
+		image := hold(imageOf(config, ""), config)
+		s.inject(image)
+		_, err := client.Describe(t.Context(), s.ref("acme/os:1"), nil)
+		require.NoError(t, err)
+		s.inject(image)
+		_, err = client.Describe(t.Context(), s.ref("acme/os:1"), nil)
+		require.NoError(t, err)
+		assert.Len(t, s.log(), again, "of labels of %d bytes", bytes)
+	}
+}
+
 func TestLookUpsAtTheSameTimeAreOne(t *testing.T) {
 	s := newServer(t)
 	s.push("acme/os:1", newImage(t, "one"))
@@ -200,6 +220,20 @@ func TestWhatIsSaidOfAHostThatARegistryLeadsTo(t *testing.T) {
 	}
 }
 
+// What "*" opens is for hosts that users name, not for those that a registry leads to.
+func TestPrivateAddressesOfAllAreNotForThoseThatARegistryLeadsTo(t *testing.T) {
+	s := newServer(t)
+	s.push("acme/os:1", newImage(t, "one"))
+	s.inject(only(func(w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, "https://10.0.0.1/", http.StatusTemporaryRedirect)
+		return true
+	}, "blobs"))
+	client := registry.New(settings("127.0.0.1: {plainHTTP: true, privateAddresses: true}\n\"*\": {privateAddresses: true}"))
+	_, err := client.Describe(t.Context(), s.ref("acme/os:1"), nil)
+	assert.Equal(t, registry.Blocked, registry.ReasonOf(err))
+	assert.ErrorContains(t, err, "10.0.0.1, which is not public and not configured")
+}
+
 // A gateway says 404 of everything while its registry is away, which deletes no image.
 func TestAGatewayWithoutARegistry(t *testing.T) {
 	s := newServer(t)
@@ -247,6 +281,28 @@ func TestAShareOfTheLimits(t *testing.T) {
 	assert.Equal(t, registry.Busy, registry.ReasonOf(err))
 	close(release)
 	group.Wait()
+}
+
+// The ping takes the one request of its time, and a second would be due long after a look-up ends. A share of the rate is
+// smaller by as much.
+func TestARateIsKeptTo(t *testing.T) {
+	s := newServer(t)
+	s.push("acme/os:1", newImage(t, "one"))
+	for _, test := range []struct {
+		rate, share float64
+		asked       int
+	}{{0.001, 1, 1}, {2, 1, 2}, {2, 0.0005, 1}} {
+		s.inject(nil)
+		client := registry.New(settings(fmt.Sprintf("127.0.0.1: {plainHTTP: true, privateAddresses: true, requestsPerSecond: %v}", test.rate)))
+		client.Share(test.share)
+		_, err := client.Head(t.Context(), s.ref("acme/os:1"), nil)
+		assert.Len(t, s.log(), test.asked, "%v by %v", test.rate, test.share)
+		if test.asked > 1 {
+			assert.NoError(t, err)
+			continue
+		}
+		assert.Equal(t, registry.Busy, registry.ReasonOf(err), err)
+	}
 }
 
 // A host that is asked about as much as it may be keeps those waiting who would ask it, and nobody else.

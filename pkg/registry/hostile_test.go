@@ -98,6 +98,16 @@ func TestDescribeTotalBytes(t *testing.T) {
 	}
 }
 
+// What a manifest says of its configuration's size is enough to leave it where it is.
+func TestAConfigurationThatIsTooLargeIsNotAskedFor(t *testing.T) {
+	s := newServer(t)
+	config := written("{}").padded(registry.MaxConfigBytes + 1)
+	s.inject(hold(imageOf(config, ""), config))
+	_, err := describe(s.ref("acme/os:1"))
+	assert.Equal(t, registry.TooLarge, registry.ReasonOf(err))
+	assert.Equal(t, []string{"GET /v2/", "GET /v2/acme/os/manifests/1"}, s.log())
+}
+
 func TestDescribeNames(t *testing.T) {
 	empty := written("{}")
 	image := imageOf(empty, "")

@@ -130,6 +130,8 @@ func (s *session) confirmed(ctx context.Context, ref name.Reference) (*manifest,
 	return m, err
 }
 
+// get reads what the reference names. The digest of a tag's manifest is that of the bytes, whatever Docker-Content-Digest says
+// of them: too many registries send one of something else for a difference to mean anything.
 func (s *session) get(ctx context.Context, ref name.Reference) (*manifest, error) {
 	resp, err := s.request(ctx, http.MethodGet, "manifests", ref.Identifier())
 	if err != nil {

@@ -44,6 +44,24 @@ func TestHead(t *testing.T) {
 	}
 }
 
+// A header is the word of a registry, or of a proxy that has changed what the registry sent.
+func TestTheDigestIsThatOfTheBytes(t *testing.T) {
+	s := newServer(t)
+	image := newImage(t, "one")
+	raw, err := image.RawManifest()
+	require.NoError(t, err)
+	s.push("acme/os:1", image)
+	s.inject(only(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
+		w.Header().Set("Docker-Content-Digest", written("something else").digest())
+		_, _ = w.Write(raw)
+		return true
+	}, "GET /v2/acme/os/manifests/1"))
+	got, err := describe(s.ref("acme/os:1"))
+	require.NoError(t, err)
+	assert.Equal(t, digestOf(t, image), got.Digest)
+}
+
 func TestHeadErrors(t *testing.T) {
 	tests := map[string]struct {
 		faults   faults

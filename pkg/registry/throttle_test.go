@@ -93,6 +93,18 @@ func TestBackingOffWithoutRetryAfter(t *testing.T) {
 	})
 }
 
+// Those whom a registry refused at the same time do not come back at the same time.
+func TestBackingOffIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pauses := map[time.Duration]bool{}
+		for range 10 {
+			_, _, err := throttled(t, status(http.StatusTooManyRequests))
+			pauses[retryAfter(err)] = true
+		}
+		assert.Greater(t, len(pauses), 1)
+	})
+}
+
 // Eight that were under way together are refused together, which is one refusal.
 func TestRefusalsAtTheSameTimeAreOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
