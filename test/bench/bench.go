@@ -27,7 +27,7 @@ type measurement struct {
 
 func measurements(s settings) []measurement {
 	return slices.Concat(listPages(s), listScales(s), listShares(s), []measurement{
-		registryLayer(s), createEntry(s), controllerAtSize(s), queryAtSize(s), rejudge(s), publishTaskRun(s), verifyTaskRun(s), verifySignature(s),
+		registryLayer(s), registryHung(s), createEntry(s), controllerAtSize(s), queryAtSize(s), rejudge(s), publishTaskRun(s), verifyTaskRun(s), verifySignature(s),
 	})
 }
 

@@ -26,23 +26,28 @@ type registryBench struct {
 	images   int
 	rounds   int
 	round    time.Duration // of what is done for a time
+	lookUps  int           // of a round in which they are due one by one
 	progress *log.Logger
 
 	registry *process
 	settings *registry.Settings
 }
 
-func registryLayer(s settings) measurement {
-	l := &registryBench{images: 1024, rounds: 5, round: 1500 * time.Millisecond, progress: s.progress}
+func newRegistryBench(s settings) *registryBench {
+	l := &registryBench{images: 1024, rounds: 5, round: 1500 * time.Millisecond, lookUps: 500, progress: s.progress}
 	if s.short {
-		l.images, l.rounds, l.round = 256, 3, 300*time.Millisecond
+		l.images, l.rounds, l.round, l.lookUps = 256, 3, 300*time.Millisecond, 200
 	}
+	return l
+}
+
+func registryLayer(s settings) measurement {
 	return measurement{
 		figures: []string{
 			"registry/check/rate", "registry/check/allocations", "registry/describe/rate",
 			"registry/describe/requests/image", "registry/describe/requests/index", "registry/recheck/requests", "registry/content/rate",
 		},
-		measure: l.measure,
+		measure: newRegistryBench(s).measure,
 	}
 }
 

@@ -38,6 +38,16 @@ func TestBothSidesOfTheRegistryFiguresReadTheSame(t *testing.T) {
 	require.NoError(t, end())
 }
 
+// One that hangs fails no look-up of the others, and all of them are counted.
+func TestLookUpsBesideARegistryThatHangs(t *testing.T) {
+	figures, err := (&registryBench{rounds: 1, lookUps: 120}).hung(t.Context())
+	require.NoError(t, err)
+	require.Len(t, figures, 1)
+	for _, p99 := range []float64{figures[0].Value, figures[0].Baseline} {
+		assert.GreaterOrEqual(t, p99, hostDistance.Seconds()*1000)
+	}
+}
+
 func TestAWrongFileIsNoMeasurement(t *testing.T) {
 	base, end := serving(t, "-images", "1")
 	err := getAndHash(t.Context(), base+countPath, "sha256:0", make([]byte, 1024))
