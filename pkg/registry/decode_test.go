@@ -54,6 +54,7 @@ func FuzzDecode(f *testing.F) {
 
 func FuzzDecodeConfig(f *testing.F) {
 	f.Add([]byte(`{"os":"linux","architecture":"arm64","created":"2026-03-01T12:00:00Z","config":{"Labels":{"a":"b"}}}`))
+	f.Add([]byte(`{"created":"never"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		config, err := decodeConfig(body)
 		if err != nil {
@@ -61,6 +62,7 @@ func FuzzDecodeConfig(f *testing.F) {
 			return
 		}
 		assert.NoError(t, config.check(""))
+		assert.LessOrEqual(t, len(config.Config.Labels), MaxFacts)
 		one := summary(v1.Hash{}, &imageManifest{}, config)
 		assert.Equal(t, len(config.Config.Labels), len(commonLabels([]*image{one, one})))
 	})

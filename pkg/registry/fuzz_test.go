@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"testing"
@@ -58,22 +57,6 @@ func FuzzLink(f *testing.F) {
 		if err == nil {
 			assert.Equal(t, "quay.io", request.URL.Host, "%q leads to %q", header, next)
 		}
-	})
-}
-
-func FuzzConfiguration(f *testing.F) {
-	f.Add([]byte(`{"architecture":"arm64","os":"linux","created":"2026-03-01T12:00:00Z","config":{"Labels":{"a":"b"}}}`))
-	f.Add([]byte(`{"created":"never"}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		config, err := decodeConfig(body)
-		if err != nil {
-			assert.Contains(t, []Reason{Malformed, TooLarge}, reasonFor(err))
-			return
-		}
-		assert.LessOrEqual(t, len(config.Architecture), MaxNameBytes)
-		assert.LessOrEqual(t, len(config.Config.Labels), MaxFacts)
-		_, err = json.Marshal(config.Config.Labels)
-		assert.NoError(t, err)
 	})
 }
 
