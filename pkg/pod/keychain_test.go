@@ -93,12 +93,12 @@ func TestKeychainAsksHelpers(t *testing.T) {
 }
 
 func TestKeychainRefusesABrokenConfig(t *testing.T) {
-	dir := withConfig(t, `{"auths": {"quay.io": {"password": "secret`)
+	withConfig(t, `{"auths": {"quay.io": {"password": "secret`)
 	_, err := pod.Keychain().Resolve(name.MustParseReference("quay.io/acme/autosd").Context())
 	require.ErrorContains(t, err, "the config.json of this pod is no Docker config.json: the JSON is broken at byte ")
 	assert.NotContains(t, err.Error(), "secret")
 
-	dir = withConfig(t, `{"auths": {"quay.io": {"auth": "secret"}, "ghcr.io": {"username": "acme", "password": "1"}}}`)
+	dir := withConfig(t, `{"auths": {"quay.io": {"auth": "secret"}, "ghcr.io": {"username": "acme", "password": "1"}}}`)
 	_, err = pod.Keychain().Resolve(name.MustParseReference("quay.io/acme/autosd").Context())
 	require.EqualError(t, err, `the config.json of this pod, entry "quay.io": its auth is no base64`)
 	assert.Equal(t, "acme", userFor(t, "ghcr.io/acme/autosd"), "the others are of use")
