@@ -34,9 +34,9 @@ type registryBench struct {
 }
 
 func newRegistryBench(s settings) *registryBench {
-	l := &registryBench{images: 1024, rounds: 5, round: 1500 * time.Millisecond, lookUps: 500, progress: s.progress}
+	l := &registryBench{images: 1024, rounds: 5, round: 1500 * time.Millisecond, lookUps: 300, progress: s.progress}
 	if s.short {
-		l.images, l.rounds, l.round, l.lookUps = 256, 3, 300*time.Millisecond, 200
+		l.images, l.rounds, l.round, l.lookUps = 256, 3, 300*time.Millisecond, 100
 	}
 	return l
 }

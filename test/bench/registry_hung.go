@@ -19,12 +19,12 @@ import (
 	"imagecatalog.dev/catalog/pkg/registry"
 )
 
-// Ten registries on another continent. At this pace five checkers are busy, and one registry that hangs may take eight of
+// Ten registries on another continent. At this pace three checkers are busy, and one registry that hangs may take eight of
 // the sixteen: those who are left suffice.
 const (
 	hostCount    = 10
 	hostDistance = 50 * time.Millisecond
-	lookUpEvery  = 10 * time.Millisecond
+	lookUpEvery  = 20 * time.Millisecond
 	hostTags     = 64 // look-ups of a host that are not the same one
 )
 
