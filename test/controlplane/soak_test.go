@@ -74,6 +74,7 @@ type soak struct {
 	registries []*troubled
 	images     []v1.Image
 	tags       []*soakedTag
+	named      int // so many names were given to tags
 	faults     int // so many were injected
 }
 
@@ -100,10 +101,9 @@ func newSoak(t *testing.T, size int, seed uint64) *soak {
 		s.images = append(s.images, image)
 	}
 	for n := range size {
-		tag := &soakedTag{registry: s.registries[n%len(s.registries)], name: fmt.Sprint(n)}
+		tag := &soakedTag{registry: s.registries[n%len(s.registries)]}
 		s.tags = append(s.tags, tag)
-		s.move(t, tag)
-		s.publish(t, tag)
+		s.publishNew(t, tag)
 	}
 	s.published.await(t, size, isAvailable)
 	return s
@@ -143,7 +143,7 @@ func (s *soak) change(t *testing.T, tag *soakedTag) {
 	if tag.stored {
 		changes = append(changes, s.update, s.delete)
 	} else {
-		changes = append(changes, s.publish, s.publish) // so that there is one for most
+		changes = append(changes, s.publish, s.publishNew) // so that there is one for most
 	}
 	changes[s.random.IntN(len(changes))](t, tag)
 }
@@ -173,6 +173,15 @@ func (s *soak) publish(t *testing.T, tag *soakedTag) {
 	_, err := s.entries.Create(t.Context(), entry, metav1.CreateOptions{})
 	require.NoError(t, err)
 	tag.stored, tag.channel = true, ""
+}
+
+// publishNew is for a tag and an entry whose names were never there: what is kept by name finds no end otherwise.
+func (s *soak) publishNew(t *testing.T, tag *soakedTag) {
+	t.Helper()
+	tag.name, tag.digest = fmt.Sprint(s.named), ""
+	s.named++
+	s.move(t, tag)
+	s.publish(t, tag)
 }
 
 func (s *soak) update(t *testing.T, tag *soakedTag) {
