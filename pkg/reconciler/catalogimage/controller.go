@@ -68,7 +68,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		notes.generated = impl.Reconciler.(generated)
 		counted.enqueue = impl.EnqueueKey
 		impl.Reconciler = &turnstile{
-			generated: &upToDate{notes, stored},
+			generated: &upToDate{&forgiving{notes, impl.WorkQueue().Forget}, stored},
 			entries:   entries.GetIndexer(), turn: client.Turn, untilAsked: reconciler.untilAsked,
 		}
 		credentials := credentialEvents{impl, entries.GetIndexer(), system.Namespace(), func() { impl.FilteredGlobalResync(waits, entries) }}

@@ -32,8 +32,10 @@ func TestTheTurnstile(t *testing.T) {
 	require.True(t, ok, "%T", impl.Reconciler)
 	gate, ok := stile.generated.(*upToDate)
 	require.True(t, ok, "%T", stile.generated)
-	_, ok = gate.generated.(*announcing)
+	forgives, ok := gate.generated.(*forgiving)
 	require.True(t, ok, "%T", gate.generated)
+	_, ok = forgives.generated.(*announcing)
+	require.True(t, ok, "%T", forgives.generated)
 
 	stile.generated = reconciling{end: func(context.Context) error { passed++; return nil }}
 	store := storeOf(t, entry(), named("checked", observed, resolved, describedSingle(digestA), checked(0)), named("odd", image("UPPER/case:1")))
