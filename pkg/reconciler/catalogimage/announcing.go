@@ -15,7 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/tools/cache"
 	"knative.dev/pkg/controller"
+	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/logging"
 	"knative.dev/pkg/reconciler"
 
@@ -115,6 +117,15 @@ func (a *announcing) refused(namespace string, err error) bool {
 		return a.now().Sub(since.(time.Time)) >= forbiddenPatience
 	}
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
+}
+
+// namespaces forgets what was forbidden in one that went.
+func (a *announcing) namespaces() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{DeleteFunc: func(object any) {
+		if namespace, err := kmeta.DeletionHandlingAccessor(object); err == nil {
+			a.forbidden.Delete(namespace.GetName())
+		}
+	}}
 }
 
 // eventSource is who Events are of: knative's name for this controller, which writes some of its own.

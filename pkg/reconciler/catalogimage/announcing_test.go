@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes/fake"
 	clientgotesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/logging"
 
@@ -175,6 +176,11 @@ func TestEventsThatAreForbidden(t *testing.T) {
 	assert.Len(t, a.stored(t), 1)
 	forbid(true)
 	require.Error(t, a.Reconcile(a.ctx, key), "its time begins anew")
+	later(forbiddenPatience)
+	require.NoError(t, a.Reconcile(a.ctx, key))
+	gone := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "radar"}}
+	a.namespaces().OnDelete(cache.DeletedFinalStateUnknown{Key: "radar", Obj: gone})
+	require.Error(t, a.Reconcile(a.ctx, key), "another namespace of that name")
 }
 
 func TestTheEventOfANote(t *testing.T) {

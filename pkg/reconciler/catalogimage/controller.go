@@ -83,6 +83,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 			handle(leases, claims.handler()),
 			handle(policies.Informer(), trusted.policies()),
 			handle(namespaces.Informer(), trusted.namespaces()),
+			handle(namespaces.Informer(), notes.namespaces()),
 			handle(secrets, onChange(credentials.secretChanged)),
 			handle(accounts, onChange(credentials.accountChanged)),
 		); err != nil {

@@ -33,7 +33,10 @@ func (e *evidence) of(digest string) *signature.Evidence {
 	return e.byDigest[digest]
 }
 
-func (e *evidence) bytes() (bytes int) {
+// bytes are counted of one without any signature, too: there may be many of those.
+func (e *evidence) bytes() int {
+	const overhead = 512 // of what it is kept in
+	bytes := overhead
 	for _, each := range e.byDigest {
 		bytes += each.Bytes()
 	}
