@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -101,6 +104,37 @@ func TestLookUpsAtTheSameTimeAreOne(t *testing.T) {
 	close(release)
 	group.Wait()
 	assert.LessOrEqual(t, len(s.log()), 5, "3 requests, and the last of the 50 may come when the first have gone")
+}
+
+// References may name any number of hosts, and hosts are forgotten with their connections.
+func TestHostsWithoutEndAreNotKept(t *testing.T) {
+	const most = 4096
+	var open atomic.Int64
+	backend := httptest.NewUnstartedServer(http.NotFoundHandler())
+	backend.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	backend.Start()
+	t.Cleanup(backend.Close)
+	client := newClient()
+	ask := func(host string) {
+		ref, err := name.ParseReference(host + "/acme/os:1")
+		require.NoError(t, err)
+		_, err = client.Head(t.Context(), ref, nil)
+		require.Error(t, err)
+	}
+	ask(strings.TrimPrefix(backend.URL, "http://"))
+	require.EqualValues(t, 1, open.Load())
+	for n := range most {
+		ask(fmt.Sprintf("127.0.0.2:%d", n+1)) // nothing is sent: it is not configured
+	}
+	assert.Len(t, client.States(), most)
+	assert.Eventually(t, func() bool { return open.Load() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestABusyRegistry(t *testing.T) {
