@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,38 +23,34 @@ import (
 	"imagecatalog.dev/catalog/test/plane"
 )
 
-// samples are what a process held at equal distances of time: bytes of heap that were in use after a collection, and
-// goroutines.
-type samples struct{ heap, goroutines []float64 }
+// held is what a process held at a moment: bytes of heap that were in use after a collection, and goroutines.
+type held struct{ heap, goroutines float64 }
 
-// What may be more in the last quarter of a soak than in the second: a part, and what a few connections and a garbage
-// collector's luck come to. A leak of a soak of 20 minutes is far above.
 const (
-	growth          = 1.2
-	moreHeap        = 2 << 20
-	moreGoroutines  = 100
 	profilesEnabled = `{"data": {"runtime-profiling": "enabled"}}`
 	profilesDefault = `{"data": {"runtime-profiling": null}}`
 )
 
+// measured are the processes that are watched.
+func measured() []*plane.Process {
+	return append(slices.Clone(installed.Webhooks), installed.Controller)
+}
+
 // watchProcesses samples the controller and the webhook's replicas, by name, until it is ended.
-func watchProcesses(t *testing.T, pause time.Duration) (end func() map[string]*samples) {
+func watchProcesses(t *testing.T, pause time.Duration) (end func() map[string][]held) {
 	t.Helper()
-	enableProfiles(t)
-	processes := append(slices.Clone(installed.Webhooks), installed.Controller)
-	taken := map[string]*samples{}
-	for _, process := range processes {
-		taken[process.Name] = &samples{}
-	}
+	taken := map[string][]held{}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		for {
-			for _, process := range processes {
-				if err := taken[process.Name].take(process); err != nil {
+			for _, process := range measured() {
+				now, err := measure(process)
+				if err != nil {
 					done <- err
 					return
 				}
+				taken[process.Name] = append(taken[process.Name], now)
 			}
 			select {
 			case <-ctx.Done():
@@ -62,7 +60,7 @@ func watchProcesses(t *testing.T, pause time.Duration) (end func() map[string]*s
 			}
 		}
 	}()
-	return func() map[string]*samples {
+	return func() map[string][]held {
 		stop()
 		require.NoError(t, <-done)
 		return taken
@@ -78,8 +76,9 @@ func enableProfiles(t *testing.T) {
 	}
 	set(t.Context(), profilesEnabled)
 	t.Cleanup(func() { set(context.Background(), profilesDefault) })
-	for _, process := range append(slices.Clone(installed.Webhooks), installed.Controller) {
-		require.Eventually(t, func() bool { return new(samples).take(process) == nil }, patience, pause,
+	for _, process := range measured() {
+		serves := func() bool { _, err := measure(process); return err == nil }
+		require.Eventually(t, serves, patience, pause,
 			"%s serves no profiles at %s; a controller cannot when another process has port 8080, where it answers probes", process.Name, process.Profiles)
 	}
 }
@@ -89,53 +88,101 @@ var (
 	goroutines = regexp.MustCompile(`^goroutine profile: total (\d+)`)
 )
 
-func (s *samples) take(process *plane.Process) error {
-	heap, err := readProfile(process, "heap?gc=1&debug=1", heapInUse)
-	if err != nil {
-		return err
+// measure has the process collect twice: what is kept for reuse goes with the second collection.
+func measure(process *plane.Process) (now held, err error) {
+	for range 2 {
+		if now.heap, err = readNumber(process, "heap?gc=1&debug=1", heapInUse); err != nil {
+			return held{}, err
+		}
 	}
-	running, err := readProfile(process, "goroutine?debug=1", goroutines)
-	if err != nil {
-		return err
-	}
-	s.heap, s.goroutines = append(s.heap, heap), append(s.goroutines, running)
-	return nil
+	now.goroutines, err = readNumber(process, "goroutine?debug=1", goroutines)
+	return now, err
 }
 
-// readProfile fetches a profile as text and finds a number in it.
-func readProfile(process *plane.Process, profile string, number *regexp.Regexp) (float64, error) {
-	response, err := http.Get("http://" + process.Profiles + "/debug/pprof/" + profile)
+// readNumber finds a number in a profile.
+func readNumber(process *plane.Process, profile string, number *regexp.Regexp) (float64, error) {
+	text, err := readProfile(process, profile)
 	if err != nil {
 		return 0, err
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err
-	}
-	found := number.FindSubmatch(body)
-	if response.StatusCode != http.StatusOK || found == nil {
-		return 0, fmt.Errorf("the profile %s of %s: %s", profile, process.Name, response.Status)
+	found := number.FindSubmatch(text)
+	if found == nil {
+		return 0, fmt.Errorf("there is no %s in the profile %s of %s", number, profile, process.Name)
 	}
 	return strconv.ParseFloat(string(found[1]), 64)
 }
 
-// assertFlat compares the second quarter with the last one: in the first a process may still grow to its size.
-func (s *samples) assertFlat(t *testing.T, process string) {
+func readProfile(process *plane.Process, profile string) ([]byte, error) {
+	response, err := http.Get("http://" + process.Profiles + "/debug/pprof/" + profile)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the profile %s of %s: %s", profile, process.Name, response.Status)
+	}
+	return io.ReadAll(response.Body)
+}
+
+// keepProfiles writes what each process holds at a moment into files, for `go tool pprof -base` to tell what became more.
+func keepProfiles(t *testing.T, moment string) {
 	t.Helper()
-	require.GreaterOrEqual(t, len(s.heap), 8, "too few samples")
-	for what, series := range map[string]struct {
-		taken []float64
-		more  float64
-	}{"bytes of heap": {s.heap, moreHeap}, "goroutines": {s.goroutines, moreGoroutines}} {
-		quarter := len(series.taken) / 4
-		second, last := median(series.taken[quarter:2*quarter]), median(series.taken[3*quarter:])
-		t.Logf("%s: %s: %.0f in the second quarter, %.0f in the last", process, what, second, last)
-		assert.LessOrEqual(t, last, growth*second+series.more, "%s: %s", process, what)
+	for _, process := range measured() {
+		for kind, profile := range map[string]string{"heap": "heap?gc=1", "goroutine": "goroutine"} {
+			content, err := readProfile(process, profile)
+			require.NoError(t, err)
+			file := filepath.Join(t.ArtifactDir(), fmt.Sprintf("%s-%s.%s", process.Name, moment, kind))
+			require.NoError(t, os.WriteFile(file, content, 0o644))
+		}
 	}
 }
 
-func median(of []float64) float64 {
-	sorted := slices.Sorted(slices.Values(of))
-	return sorted[len(sorted)/2]
+// measureAll measures each process, by name.
+func measureAll(t *testing.T) map[string]held {
+	t.Helper()
+	all := map[string]held{}
+	for _, process := range measured() {
+		now, err := measure(process)
+		require.NoError(t, err)
+		all[process.Name] = now
+	}
+	return all
+}
+
+// assertFlat compares the second quarter with the last one, while entries come and go: what is kept of one that stays would
+// add up. In the first quarter there are more entries than later, since all are published at the beginning.
+func assertFlat(t *testing.T, process string, taken []held) {
+	t.Helper()
+	require.GreaterOrEqual(t, len(taken), 8, "too few samples")
+	quarter := len(taken) / 4
+	second, last := least(taken[quarter:2*quarter]), least(taken[3*quarter:])
+	t.Logf("%s: at least %s in the second quarter, %s in the last", process, second, last)
+	assertAsBefore(t, process, second, last, held{heap: 1 << 20, goroutines: 50})
+}
+
+// assertNothingLeft compares what is held without any entries.
+func assertNothingLeft(t *testing.T, process string, before, after held) {
+	t.Helper()
+	t.Logf("%s: without entries %s before, %s after", process, before, after)
+	assertAsBefore(t, process, before, after, held{heap: 256 << 10, goroutines: 10})
+}
+
+// assertAsBefore lets a little be more.
+func assertAsBefore(t *testing.T, process string, before, after, more held) {
+	t.Helper()
+	assert.LessOrEqual(t, after.heap, before.heap+more.heap, "%s: bytes of heap", process)
+	assert.LessOrEqual(t, after.goroutines, before.goroutines+more.goroutines, "%s: goroutines", process)
+}
+
+func (h held) String() string {
+	return fmt.Sprintf("%.0f KB of heap and %.0f goroutines", h.heap/1000, h.goroutines)
+}
+
+// least of each: what is under way at a moment, or garbage since the collection, only adds to what is kept.
+func least(taken []held) held {
+	less := taken[0]
+	for _, each := range taken {
+		less.heap, less.goroutines = min(less.heap, each.heap), min(less.goroutines, each.goroutines)
+	}
+	return less
 }

@@ -70,6 +70,7 @@ func (p *Plane) newProcess(component, name string, env ...string) (*Process, err
 		"METRICS_PROMETHEUS_HOST=127.0.0.1",
 		fmt.Sprintf("METRICS_PROMETHEUS_PORT=%d", metrics),
 		fmt.Sprintf("PROFILING_PORT=%d", profiles),
+		"GODEBUG="+os.Getenv("GODEBUG"),  // memprofilerate, for example
 		"HTTPS_PROXY=http://127.0.0.1:1", // registries of the world are out of reach; loopback needs no proxy
 	), env...)
 	return process, nil
