@@ -11,6 +11,7 @@ import (
 	validatinginformer "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/validatingwebhookconfiguration"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
+	configmapinformer "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/configmap"
 	secretinformer "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/secret"
 	"knative.dev/pkg/logging"
 	pkgreconciler "knative.dev/pkg/reconciler"
@@ -25,10 +26,13 @@ func NewWebhookController(ctx context.Context, _ configmap.Watcher) *controller.
 }
 
 // NewQueryController constructs the controller that keeps the certificate of the query server, whose pods have it mounted,
-// and publishes its CA.
+// and publishes its CA: again, when somebody else writes where that is.
 func NewQueryController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	published := &publication{"query-ca", kubeclient.Get(ctx).CoreV1().ConfigMaps(system.Namespace())}
-	return newController(ctx, "QueryCertificates", "query-certs", "query", queryTerms, published)
+	impl := newController(ctx, "QueryCertificates", "query-certs", "query", queryTerms, published)
+	watch(ctx, impl, types.NamespacedName{Namespace: system.Namespace(), Name: "query-certs"}, "the published CA",
+		configmapinformer.Get(ctx).Informer(), controller.FilterWithNameAndNamespace(system.Namespace(), published.name))
+	return impl
 }
 
 func newController(ctx context.Context, queueName, secret, service string, kept terms, published *publication) *controller.Impl {
@@ -54,22 +58,18 @@ func newController(ctx context.Context, queueName, secret, service string, kept 
 		now:        time.Now,
 	}, controller.ControllerOptions{WorkQueueName: queueName, Logger: logger.Named(queueName)})
 
-	again := controller.HandleAll(func(any) { impl.EnqueueKey(key) })
-	for _, watched := range []struct {
-		what     string
-		informer cache.SharedIndexInformer
-		filter   func(any) bool
-	}{
-		{"the secrets", secrets.Informer(), controller.FilterWithNameAndNamespace(key.Namespace, key.Name)},
-		{"the mutating webhook configurations", mutating.Informer(), everything},
-		{"the validating webhook configurations", validating.Informer(), everything},
-	} {
-		handler := cache.FilteringResourceEventHandler{FilterFunc: watched.filter, Handler: again}
-		if _, err := watched.informer.AddEventHandler(handler); err != nil {
-			logger.Fatalw("Watching "+watched.what, "error", err)
-		}
-	}
+	watch(ctx, impl, key, "the secrets", secrets.Informer(), controller.FilterWithNameAndNamespace(key.Namespace, key.Name))
+	watch(ctx, impl, key, "the mutating webhook configurations", mutating.Informer(), everything)
+	watch(ctx, impl, key, "the validating webhook configurations", validating.Informer(), everything)
 	return impl
+}
+
+// watch has the controller look at the key again when something changes.
+func watch(ctx context.Context, impl *controller.Impl, key types.NamespacedName, what string, informer cache.SharedIndexInformer, filter func(any) bool) {
+	handler := cache.FilteringResourceEventHandler{FilterFunc: filter, Handler: controller.HandleAll(func(any) { impl.EnqueueKey(key) })}
+	if _, err := informer.AddEventHandler(handler); err != nil {
+		logging.FromContext(ctx).Fatalw("Watching "+what, "error", err)
+	}
 }
 
 func everything(any) bool { return true }

@@ -10,8 +10,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgotesting "k8s.io/client-go/testing"
 	kubeclient "knative.dev/pkg/client/injection/kube/client/fake"
+	"knative.dev/pkg/configmap"
+	_ "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/configmap/fake"
+	pkgreconciler "knative.dev/pkg/reconciler"
+	rtesting "knative.dev/pkg/reconciler/testing"
 	"knative.dev/pkg/system"
 	certresources "knative.dev/pkg/webhook/certificates/resources"
 )
@@ -53,6 +58,45 @@ func TestTheCAIsPublishedAndNothingElse(t *testing.T) {
 	for _, action := range kubeclient.Get(p.ctx).Actions() {
 		assert.Equal(t, "get", action.GetVerb(), "what is as it should be is not written")
 	}
+}
+
+// Whoever edits what is published, or makes it anew, finds it mended, though nothing else happens.
+func TestWhatIsPublishedIsMended(t *testing.T) {
+	ctx, cancel, informers := rtesting.SetupFakeContextWithCancel(t)
+	core := kubeclient.Get(ctx).CoreV1()
+	made, err := issue("query", system.Namespace(), time.Now(), time.Now().Add(queryTerms.lifetime))
+	require.NoError(t, err)
+	held := secret(made, issued{}, made.ca)
+	held.Namespace, held.Name = system.Namespace(), "query-certs"
+	_, err = core.Secrets(held.Namespace).Create(ctx, held, metav1.CreateOptions{})
+	require.NoError(t, err)
+	maps := core.ConfigMaps(held.Namespace)
+	published := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: held.Namespace, Name: "query-ca"}}
+	_, err = maps.Create(ctx, published, metav1.CreateOptions{})
+	require.NoError(t, err)
+
+	impl := NewQueryController(ctx, configmap.NewStaticWatcher())
+	leader, ok := impl.Reconciler.(pkgreconciler.LeaderAware)
+	require.True(t, ok)
+	require.NoError(t, leader.Promote(pkgreconciler.UniversalBucket(), func(pkgreconciler.Bucket, types.NamespacedName) {}))
+	ended, err := rtesting.RunAndSyncInformers(ctx, informers...)
+	require.NoError(t, err)
+	t.Cleanup(func() { cancel(); ended() })
+	go func() { _ = impl.RunContext(ctx, 1) }() // which ends with the context
+	mended := func() bool {
+		published, err := maps.Get(ctx, "query-ca", metav1.GetOptions{})
+		return err == nil && published.Data["ca.crt"] == string(made.ca)
+	}
+	require.Eventually(t, mended, 10*time.Second, 10*time.Millisecond)
+
+	published.Data = map[string]string{"ca.crt": "another"}
+	_, err = maps.Update(ctx, published, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	assert.Eventually(t, mended, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, maps.Delete(ctx, "query-ca", metav1.DeleteOptions{}))
+	_, err = maps.Create(ctx, published, metav1.CreateOptions{})
+	require.NoError(t, err)
+	assert.Eventually(t, mended, 10*time.Second, 10*time.Millisecond)
 }
 
 func TestNoCertificateReliesOnACAThatWasNotPublished(t *testing.T) {

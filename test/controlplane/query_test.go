@@ -154,6 +154,15 @@ func everybodyMayReadItsCA(t *testing.T) {
 	assert.True(t, apierrors.IsForbidden(err), "%v", err)
 	_, err = maps.Update(t.Context(), published, metav1.UpdateOptions{})
 	assert.True(t, apierrors.IsForbidden(err), "%v", err)
+
+	edited := published.DeepCopy()
+	edited.Data = map[string]string{"ca.crt": "another"}
+	_, err = kube.CoreV1().ConfigMaps(plane.SystemNamespace).Update(t.Context(), edited, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	assert.Eventually(t, func() bool {
+		mended, err := maps.Get(t.Context(), "query-ca", metav1.GetOptions{})
+		return err == nil && mended.Data["ca.crt"] == published.Data["ca.crt"]
+	}, patience, pause, "what an administrator did to it does not stay")
 }
 
 // The query server of an API server that does not stream lists.
