@@ -115,24 +115,12 @@ func (v *view) judgeOnly(ctx context.Context) error {
 
 // namespaces are those that hold entries, or held some when a walk began.
 func (v *view) namespaces() []string {
-	now := v.catalog.Latest().Namespaces()
-	if v.walk == nil {
-		return now
-	}
-	changes, _, _, err := v.catalog.Since(v.walk.Version)
-	if err != nil {
-		return now // the walk can not go on, which is said elsewhere
-	}
-	all := now
-	for _, change := range changes {
-		if change.Before == nil {
-			continue
-		}
-		if at, found := slices.BinarySearch(all, change.Before.Namespace); !found {
-			all = slices.Insert(slices.Clone(all), at, change.Before.Namespace)
+	if v.walk != nil {
+		if then, err := v.catalog.NamespacesAt(v.walk.Version); err == nil {
+			return then
 		}
 	}
-	return all
+	return v.catalog.Latest().Namespaces() // a walk that can not go on is told so elsewhere
 }
 
 // renew judges the visitor of a watch again. An error ends it: when they may no longer see something, or may see more,

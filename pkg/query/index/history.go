@@ -29,7 +29,8 @@ type Change struct {
 	Version       uint64
 	Before, After *Entry // nil where there was or is none
 
-	at time.Time
+	spaces []string // the namespaces that held entries before it
+	at     time.Time
 }
 
 // history is what happened lately, in order. A part of the changes that was given away never changes: later ones are

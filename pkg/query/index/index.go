@@ -111,7 +111,7 @@ func (i *Index) put(object any) error {
 func (i *Index) apply(version uint64, before, after *Entry) {
 	next := i.Latest().change()
 	i.replace(next, before, after)
-	i.history.add(Change{Version: version, Before: before, After: after, at: i.now()})
+	i.history.add(Change{Version: version, Before: before, After: after, spaces: i.Latest().Namespaces(), at: i.now()})
 	i.publish(next.done(version))
 }
 
@@ -153,7 +153,8 @@ func (i *Index) Replace(list []any, resourceVersion string) error {
 	defer i.writing.Unlock()
 	next := i.Latest().change()
 	changes := i.difference(next.Snapshot, entries, version)
-	for _, c := range changes {
+	for n, c := range changes {
+		changes[n].spaces = next.Namespaces()
 		i.replace(next, c.Before, c.After)
 	}
 	if i.filled.Load() && version >= i.history.seen {
@@ -251,6 +252,18 @@ func (i *Index) Since(version uint64) (changes []Change, last uint64, more <-cha
 	defer i.writing.Unlock()
 	changes, err = i.history.since(version)
 	return changes, max(version, i.Latest().Version), i.changed, err
+}
+
+// NamespacesAt are those that held entries at a version, in order. The errors are ErrGone and ErrAhead. As long as they stay
+// the same, so does the slice, which is not to be written.
+func (i *Index) NamespacesAt(version uint64) ([]string, error) {
+	i.writing.Lock()
+	defer i.writing.Unlock()
+	changes, err := i.history.since(version)
+	if err != nil || len(changes) == 0 {
+		return i.Latest().Namespaces(), err
+	}
+	return changes[0].spaces, nil
 }
 
 // Changed gives a channel that is closed at the next change.

@@ -55,6 +55,15 @@ func (m model) matches(q *Query, e *Entry) bool {
 	return (q.Digest == "" || e.Digest == q.Digest) && (q.Reference == "" || e.Reference == q.Reference) && (!q.Latest || m.isLatest(e))
 }
 
+func (m model) namespaces() []string {
+	var names []string
+	for _, e := range m {
+		names = append(names, e.Namespace)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // isLatest looks for a series in which nobody usable is newer.
 func (m model) isLatest(e *Entry) bool {
 	if !e.usable {
@@ -172,6 +181,9 @@ func TestAnswersEqualThoseOfAModel(t *testing.T) {
 				snapshot, err := c.At(version)
 				require.NoError(t, err)
 				compare(t, r, snapshot, nil, then)
+				namespaces, err := c.NamespacesAt(version)
+				require.NoError(t, err)
+				require.Equal(t, then.namespaces(), namespaces)
 			}
 		}
 		require.Equal(t, len(now), c.Latest().Len())
