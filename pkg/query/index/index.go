@@ -28,6 +28,7 @@ type Index struct {
 	ids     ids
 	history history
 	changed chan struct{}                        // closed at the next change
+	first   chan gap                             // what settle is to look at
 	past    *lru.Cache[uint64, func() *Snapshot] // each makes one when it is first called
 }
 
@@ -42,13 +43,14 @@ func New() *Index {
 	if err != nil {
 		panic(err) // only for a size that is none
 	}
-	i := &Index{now: time.Now, changed: make(chan struct{}), past: past}
+	i := &Index{now: time.Now, changed: make(chan struct{}), first: make(chan gap, 1), past: past}
 	i.latest.Store(newSnapshot())
 	return i
 }
 
 // Run follows the CatalogImages that a ListerWatcher gives until the context ends. It tries again what fails.
 func (i *Index) Run(ctx context.Context, from cache.ListerWatcher) {
+	go i.settle(ctx, cache.ToListerWatcherWithContext(from))
 	cache.NewReflectorWithOptions(from, &v1alpha1.CatalogImage{}, i, cache.ReflectorOptions{Name: "index"}).RunWithContext(ctx)
 }
 
@@ -159,9 +161,13 @@ func (i *Index) Replace(list []any, resourceVersion string) error {
 	}
 	if i.filled.Load() && version >= i.history.seen {
 		i.history.leap(version, changes)
+		if len(changes) == 0 {
+			version = i.Latest().Version // it is the same for other replicas, too
+		}
 	} else {
 		i.history.restart(version)
 		i.past.Purge()
+		i.unsettle(gap{newestOf(entries), version})
 	}
 	i.publish(next.done(version))
 	i.filled.Store(true)
