@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -38,6 +39,28 @@ func TestFieldsAreChosen(t *testing.T) {
 	base := serverOf(t, indexOf(imagetest.Image("a", "one", 1, imagetest.Tags(`"quoted"`, "x"))))
 	response := request(t, http.MethodGet, base+"/v1/images?fields=tags,name,digest", nil)
 	assert.Equal(t, `{"items":[{"name":"one","tags":["\"quoted\"","x"]}],"total":1,"resourceVersion":"100"}`+"\n", response.body)
+}
+
+func TestAnImageIsFoundByEachOfItsReferences(t *testing.T) {
+	tagged, pinned := imagetest.Image("a", "tagged", 1, imagetest.Available()), imagetest.Image("a", "pinned", 2, imagetest.Available())
+	pinned.Spec.Image = "quay.io/acme/tagged@" + imagetest.Digest
+	pinned.Status.Image = pinned.Spec.Image
+	base := serverOf(t, indexOf(tagged, pinned, imagetest.Image("a", "other", 3, imagetest.Available())))
+	for reference, want := range map[string][]string{
+		"quay.io/acme/tagged:1":                        {"tagged"},
+		"QUAY.IO:443/acme/tagged:1":                    {"tagged"},
+		"quay.io/acme/tagged@" + imagetest.Digest:      {"pinned", "tagged"},
+		"quay.io/acme/tagged:what@" + imagetest.Digest: {"pinned", "tagged"},
+		"quay.io/acme/tagged":                          {},
+		"quay.io/acme/none@" + imagetest.Digest:        {},
+	} {
+		got := decode[listing](t, request(t, http.MethodGet, base+"/v1/images?image="+url.QueryEscape(reference), nil).body)
+		names := []string{}
+		for _, item := range got.Items {
+			names = append(names, item.Name)
+		}
+		assert.Equal(t, want, names, reference)
+	}
 }
 
 func TestALongAnswerIsCompressedForWhoTakesThat(t *testing.T) {

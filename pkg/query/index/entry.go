@@ -92,6 +92,12 @@ func (e *Entry) GetObjectMeta() metav1.Object {
 // Usable says whether the image can be had and should be used: its entry is Available and Active.
 func (e *Entry) Usable() bool { return e.usable }
 
+// is says whether a reference, in its canonical form, is that of the entry: as it was declared, or as it was found. No text
+// holds a quote that is not escaped, so only the field can be found.
+func (e *Entry) is(reference string) bool {
+	return e.Reference == reference || bytes.Contains(e.Item, []byte(`"pinnedRef":"`+reference+`"`))
+}
+
 // size is about what the entry takes in memory, in bytes.
 func (e *Entry) size() int {
 	const fixed = 512

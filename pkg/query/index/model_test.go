@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -52,7 +53,15 @@ func (m model) matches(q *Query, e *Entry) bool {
 			return false
 		}
 	}
-	return (q.Digest == "" || e.Digest == q.Digest) && (q.Reference == "" || e.Reference == q.Reference) && (!q.Latest || m.isLatest(e))
+	return (q.Digest == "" || e.Digest == q.Digest) && (q.Reference == "" || e.Reference == q.Reference || pinnedRef(e) == q.Reference) && (!q.Latest || m.isLatest(e))
+}
+
+func pinnedRef(e *Entry) string {
+	var item Item
+	if err := json.Unmarshal(e.Item, &item); err != nil {
+		panic(err)
+	}
+	return item.PinnedRef
 }
 
 func (m model) namespaces() []string {
@@ -103,7 +112,7 @@ func (r random) of(values ...string) string { return values[r.IntN(len(values))]
 
 func (r random) image() *v1alpha1.CatalogImage {
 	i := imagetest.Image(r.of("a", "b", "c"), "e"+fmt.Sprint(r.IntN(40)), r.IntN(10))
-	i.Spec.Image = "quay.io/acme/" + r.of("autosd", "centos") + ":" + r.of("1", "2", "3")
+	i.Spec.Image = "quay.io/acme/" + r.of("autosd", "centos") + r.of(":1", ":2", ":3", "@sha256:"+strings.Repeat("a", 64))
 	i.Spec.Metadata.Architecture = v1alpha1.Facet(r.of("", "arm64", "amd64", "x86_64"))
 	i.Spec.Metadata.Distro = v1alpha1.Facet(r.of("", "autosd", "centos"))
 	i.Spec.Channel = v1alpha1.Facet(r.of("", "dev", "prod"))
@@ -145,7 +154,7 @@ func (r random) query() *Query {
 	case 0:
 		q.Digest = "sha256:" + strings.Repeat("a", 64)
 	case 1:
-		q.Reference = "quay.io/acme/autosd:1"
+		q.Reference = "quay.io/acme/autosd" + r.of(":1", "@sha256:"+strings.Repeat("a", 64))
 	case 2:
 		q.Predicates = append(q.Predicates, Text(r.of("autosd", "E1", "for-pi sha256:a", "nowhere", fmt.Sprint(r.IntN(500)))))
 	case 3:

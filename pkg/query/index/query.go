@@ -12,7 +12,8 @@ import (
 // Query says which entries to list, in which order, and how many.
 type Query struct {
 	Facets []Facet // an entry must have all of them
-	// Digest and Reference, where they are not empty, are those of the entry. A reference is in its canonical form.
+	// Digest and Reference, where they are not empty, are those of the entry. A reference is in its canonical form; one by digest
+	// is also that of an entry which declares a tag, and was found to have the digest.
 	Digest, Reference string
 	Predicates        []Predicate
 	Latest            bool // only the newest available entry of each series, channel and target of a namespace
@@ -64,7 +65,7 @@ func (s *Snapshot) match(q *Query) matching {
 		sets = append(sets, s.equal(byDigest, &Entry{Digest: q.Digest}, func(e *Entry) bool { return e.Digest == q.Digest }))
 	}
 	if q.Reference != "" {
-		sets = append(sets, s.equal(byReference, &Entry{Reference: q.Reference}, func(e *Entry) bool { return e.Reference == q.Reference }))
+		sets = append(sets, s.referredTo(q.Reference))
 	}
 	for _, p := range q.Predicates {
 		sets = append(sets, s.matching(p))
@@ -194,5 +195,5 @@ func (q *Query) Matches(e *Entry) bool {
 			return false
 		}
 	}
-	return (q.Digest == "" || q.Digest == e.Digest) && (q.Reference == "" || q.Reference == e.Reference)
+	return (q.Digest == "" || q.Digest == e.Digest) && (q.Reference == "" || e.is(q.Reference))
 }

@@ -2,6 +2,7 @@ package index
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/tidwall/btree"
@@ -104,5 +105,19 @@ func (s *Snapshot) equal(o Order, pivot *Entry, same func(*Entry) bool) *roaring
 		set.Add(e.id)
 		return true
 	})
+	return set
+}
+
+// referredTo is the set of the entries that a reference is of.
+func (s *Snapshot) referredTo(reference string) *roaring.Bitmap {
+	set := s.equal(byReference, &Entry{Reference: reference}, func(e *Entry) bool { return e.Reference == reference })
+	if _, digest, pinned := strings.Cut(reference, "@"); pinned {
+		s.trees[byDigest].Ascend(&Entry{Digest: digest}, func(e *Entry) bool {
+			if e.Digest == digest && e.is(reference) {
+				set.Add(e.id)
+			}
+			return e.Digest == digest
+		})
+	}
 	return set
 }
