@@ -21,16 +21,19 @@ const (
 func list(catalog *index.Index, stopping *stopping) personal {
 	return func(w http.ResponseWriter, r *http.Request, path httprouter.Params, who *visitor) error {
 		w.Header().Add("Vary", "Accept")
-		media, err := negotiate(r.Header.Get("Accept"))
-		if err != nil {
-			return err
-		}
 		p, err := parseListing(r.URL.RawQuery, path.ByName("namespace"))
 		if err != nil {
 			return err
 		}
 		if p.watch {
 			return watch(w, r, newView(catalog, who, verbWatch, p), p, stopping)
+		}
+		media, err := negotiate(r.Header.Get("Accept"))
+		if err != nil {
+			return err
+		}
+		if err := p.checkUse(media); err != nil {
+			return err
 		}
 		v := newView(catalog, who, verbList, p)
 		if err := v.restrict(r.Context(), p); err != nil {
@@ -42,6 +45,17 @@ func list(catalog *index.Index, stopping *stopping) personal {
 		}
 		return answerPage(w, r, p, snapshot, media, who)
 	}
+}
+
+// checkUse refuses what would be ignored in a page.
+func (p *parameters) checkUse(media string) error {
+	switch {
+	case p.since != "":
+		return badParameter("resourceVersion", "with watch=true", "The parameter resourceVersion says from where to watch; it goes with watch=true. A page is of the catalog as it is, and the next ones are found by continue.")
+	case p.fields != nil && media == mediaText:
+		return badParameter("fields", "with application/json", "The parameter fields is for JSON; a table, which Accept asks for, has columns of its own.")
+	}
+	return nil
 }
 
 func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot *index.Snapshot, media string, who *visitor) error {

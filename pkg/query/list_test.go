@@ -41,6 +41,17 @@ func TestFieldsAreChosen(t *testing.T) {
 	assert.Equal(t, `{"items":[{"name":"one","tags":["\"quoted\"","x"]}],"total":1,"resourceVersion":"100"}`+"\n", response.body)
 }
 
+// What is asked for is there or refused, and never left out in silence.
+func TestWhatAPageCanNotHaveIsRefused(t *testing.T) {
+	base := serverOf(t, indexOf(imagetest.Image("a", "one", 1)))
+	for query, accept := range map[string]string{"resourceVersion=100": "", "resourceVersion=0&watch=false": "", "fields=name": "text/plain"} {
+		got := request(t, http.MethodGet, base+"/v1/images?"+query, http.Header{"Accept": {accept}})
+		assert.Equal(t, http.StatusBadRequest, got.status, query)
+		parameter, _, _ := strings.Cut(query, "=")
+		assert.Equal(t, parameter, decode[Problem](t, got.body).Parameter)
+	}
+}
+
 func TestAnImageIsFoundByEachOfItsReferences(t *testing.T) {
 	tagged, pinned := imagetest.Image("a", "tagged", 1, imagetest.Available()), imagetest.Image("a", "pinned", 2, imagetest.Available())
 	pinned.Spec.Image = "quay.io/acme/tagged@" + imagetest.Digest

@@ -35,8 +35,8 @@ const (
 // its last event that has one: an event that is one of several of the same version, which are told one after the other, has it
 // only if it is the last of them.
 func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopping *stopping) error {
-	if p.Latest || p.proceed != nil || p.Order != index.ByPublished || !p.Descending {
-		return badRequest("A watch has no pages and no order: leave latest, continue and sort out.")
+	if p.Latest || p.proceed != nil || p.Order != index.ByPublished || !p.Descending || p.Limit != defaultLimit {
+		return badRequest("A watch has no pages and no order: leave latest, continue, limit and sort out.")
 	}
 	leave, err := v.who.gates.watches.enter(v.who.caller.Name(), 1)
 	if err != nil {
@@ -48,6 +48,10 @@ func watch(w http.ResponseWriter, r *http.Request, v *view, p *parameters, stopp
 		return err
 	}
 	stream := &stream{writer: w, control: http.NewResponseController(w), patience: v.who.gates.patience, fields: p.fields}
+	if r.Method == http.MethodHead {
+		stream.open() // and end: there is nothing to wait for
+		return nil
+	}
 	since, err := stream.begin(r.Context(), v, p)
 	if err != nil {
 		return err

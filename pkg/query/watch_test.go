@@ -111,9 +111,20 @@ func TestAWatchTellsWhatThereIsAndWhatHappens(t *testing.T) {
 		"/v1/images?watch=true&resourceVersion=2000": http.StatusServiceUnavailable,
 		"/v1/images?watch=true&latest=true":          http.StatusBadRequest,
 		"/v1/images?watch=true&sort=name":            http.StatusBadRequest,
+		"/v1/images?watch=true&limit=5":              http.StatusBadRequest,
 	} {
 		assert.Equal(t, status, request(t, http.MethodGet, base+path, nil).status, path)
 	}
+}
+
+func TestAWatchIsHadAsItIsDescribed(t *testing.T) {
+	base := serverOf(t, indexOf(imagetest.Image("a", "one", 1)))
+	watch := watchWith(t, http.Header{"Accept": {"application/x-ndjson"}}, base+"/v1/images?watch=true")
+	assert.Equal(t, [3]string{"ADDED", "", "one"}, watch.next())
+	head := request(t, http.MethodHead, base+"/v1/images?watch=true", nil)
+	assert.Equal(t, http.StatusOK, head.status)
+	assert.Equal(t, "application/x-ndjson", head.header.Get("Content-Type"))
+	assert.Equal(t, http.StatusOK, request(t, http.MethodGet, base+"/healthz", nil).status, "by the same connection")
 }
 
 // largest is a client that says how much it was sent at a time.
