@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,10 +47,11 @@ func verify(catalog *index.Index) writing {
 		patch := map[string]any{"metadata": map[string]any{"annotations": map[string]string{
 			v1alpha1.CheckRequestedAtAnnotation: requestedAt.Format(time.RFC3339Nano),
 		}}}
-		if _, err := entries.Patch(ctx, path.ByName("name"), types.MergePatchType, index.Encode(patch), metav1.PatchOptions{}); err != nil {
+		asked, err := entries.Patch(ctx, path.ByName("name"), types.MergePatchType, index.Encode(patch), metav1.PatchOptions{})
+		if err != nil {
 			return err
 		}
-		outcome := await(ctx, catalog, path.ByName("namespace"), path.ByName("name"), requestedAt)
+		outcome := await(ctx, catalog, asked, requestedAt)
 		status := http.StatusOK
 		if !outcome.Finished {
 			status = http.StatusAccepted
@@ -69,11 +71,14 @@ func parseTimeout(raw string) (time.Duration, error) {
 }
 
 // await follows the entry until it tells of a check that was asked for then or later.
-func await(ctx context.Context, catalog *index.Index, namespace, name string, requestedAt time.Time) verification {
-	outcome := verification{RequestedAt: requestedAt.Format(time.RFC3339Nano)}
+func await(ctx context.Context, catalog *index.Index, image *v1alpha1.CatalogImage, requestedAt time.Time) verification {
+	outcome := verification{
+		RequestedAt: requestedAt.Format(time.RFC3339Nano),
+		Phase:       string(cmp.Or(image.Status.Phase, v1alpha1.PhasePending)), // the index may not have heard of it
+	}
 	for {
 		changed := catalog.Changed()
-		if e := catalog.Latest().Get(namespace, name); e != nil {
+		if e := catalog.Latest().Get(image.Namespace, image.Name); e != nil {
 			outcome.Phase = e.Value(index.Phase)
 			if outcome.Result = checkOf(e, requestedAt); outcome.Result != nil {
 				outcome.Finished = true

@@ -40,8 +40,11 @@ func refusedBy(err error) error {
 	switch {
 	case err == nil, errors.As(err, &problem):
 		return err
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && refused.Status().Code >= http.StatusBadRequest:
 		status := refused.Status()
+		if status.Code == http.StatusUnauthorized { // the token has just ended
+			return unauthorized("The API server does not accept the token: "+howToGetAToken, "invalid_token")
+		}
 		problem = newProblem(int(status.Code), status.Message)
 		if status.Details != nil {
 			problem.retryAfter = int(status.Details.RetryAfterSeconds)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	k8stesting "k8s.io/client-go/testing"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
@@ -134,10 +137,47 @@ func TestWhatTheAPIServerSaysIsPassedOn(t *testing.T) {
 	got = send(t, http.MethodDelete, base+images+"/one", "", nil)
 	assert.Equal(t, http.StatusTooManyRequests, got.status)
 	assert.Equal(t, "7", got.header.Get("Retry-After"))
+	refusal = apierrors.NewUnauthorized("Unauthorized")
+	got = send(t, http.MethodDelete, base+images+"/one", "", nil)
+	assert.Equal(t, http.StatusUnauthorized, got.status)
+	assert.Equal(t, `Bearer realm="imagecatalog.dev", error="invalid_token"`, got.header.Get("WWW-Authenticate"))
+	refusal = &apierrors.StatusError{ErrStatus: metav1.Status{Message: "of no code"}}
+	assert.Equal(t, http.StatusServiceUnavailable, send(t, http.MethodDelete, base+images+"/one", "", nil).status)
 	refusal = errors.New("no route to host")
 	got = send(t, http.MethodDelete, base+images+"/one", "", nil)
 	assert.Equal(t, http.StatusServiceUnavailable, got.status)
 	assert.NotContains(t, got.body, "no route")
+}
+
+// Whatever the server itself can do, a write is done with the token of whoever asks, or not at all; and it ends before the time
+// that an answer has.
+func TestAWriteHasTheCallersTokenAlone(t *testing.T) {
+	var asked []*http.Request
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Success"}`)
+	}))
+	t.Cleanup(server.Close)
+	own := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(own, []byte("mounted"), 0o600))
+	clients := ClientsOf(&rest.Config{
+		Host: server.URL, BearerToken: "own", BearerTokenFile: own, Username: "root", Password: "root",
+		Impersonate: rest.ImpersonationConfig{UserName: "system:admin"},
+	})
+	for _, token := range []string{"ann", "bob"} {
+		client, err := clients(token)
+		require.NoError(t, err)
+		require.NoError(t, client.CatalogImages("a").Delete(t.Context(), "one", metav1.DeleteOptions{}))
+	}
+	require.Len(t, asked, 2)
+	for n, token := range []string{"ann", "bob"} {
+		assert.Equal(t, []string{"Bearer " + token}, asked[n].Header.Values("Authorization"))
+		assert.NotContains(t, asked[n].Header, "Impersonate-User")
+		patience, err := time.ParseDuration(asked[n].URL.Query().Get("timeout"))
+		require.NoError(t, err)
+		assert.Less(t, patience, writeTimeout)
+	}
 }
 
 func TestACheckIsWaitedFor(t *testing.T) {
