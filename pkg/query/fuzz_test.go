@@ -32,7 +32,7 @@ func FuzzQuery(f *testing.F) {
 	f.Add("/v1/namespaces/a%2Fb/images/../x", "", ",;/=*")
 	for _, filter := range []string{
 		"q=image", "target=qemu", "architecture=x86_64&distro=autosd&channel=prod", "series=quay.io/acme/autosd", "labelSelector=a!%3Db,c", "digest=" + imagetest.Digest,
-		"image=nginx%40" + imagetest.Digest, "latest=true&namespace=a", "tag=nightly",
+		"image=nginx%40" + imagetest.Digest, "latest=true&namespace=a", "tag=nightly", "verified=true",
 	} {
 		for _, path := range []string{"/v1/facets", "/v1/resolve", "/v1/images"} {
 			f.Add(path, filter, "")
@@ -40,7 +40,7 @@ func FuzzQuery(f *testing.F) {
 		f.Add("/v1/images", filter+"&watch=true&fields=name,digest", "application/json")
 		f.Add("/v1/images", filter+"&sort=-checked&limit=1", "")
 	}
-	f.Add("/v1/namespaces/a/images/image-0", "fields=name", "")
+	f.Add("/v1/namespaces/a/images/image-0", "fields=name,layers", "")
 	handler := handlerOf(f, catalog.Index)
 	f.Fuzz(func(t *testing.T, path, raw, accept string) {
 		ctx, cancel := context.WithCancel(t.Context())

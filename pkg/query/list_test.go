@@ -7,9 +7,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/query/imagetest"
@@ -39,6 +42,50 @@ func TestFieldsAreChosen(t *testing.T) {
 	base := serverOf(t, indexOf(imagetest.Image("a", "one", 1, imagetest.Tags(`"quoted"`, "x"))))
 	response := request(t, http.MethodGet, base+"/v1/images?fields=tags,name,digest", nil)
 	assert.Equal(t, `{"items":[{"name":"one","tags":["\"quoted\"","x"]}],"total":1,"resourceVersion":"100"}`+"\n", response.body)
+}
+
+func TestAnUnchangedEntryIsNotSentAgain(t *testing.T) {
+	judged := func(minutes int) imagetest.Option {
+		at := metav1.NewTime(imagetest.Epoch.Add(time.Duration(minutes) * time.Minute))
+		return func(i *v1alpha1.CatalogImage) { i.Status.Verification = &v1alpha1.Verification{CheckedAt: &at} }
+	}
+	catalog := catalogOf(imagetest.Image("a", "one", 1, imagetest.UID("1"), imagetest.Checked(1), judged(1)))
+	const path = "/v1/namespaces/a/images/one"
+	base := serverOf(t, catalog.Index)
+	first := request(t, http.MethodGet, base+path, nil)
+	tag := first.header.Get("ETag")
+	known := http.Header{"If-None-Match": {tag}}
+	catalog.store(imagetest.Image("a", "one", 1, imagetest.UID("1"), imagetest.Checked(5), judged(5)))
+	again := request(t, http.MethodGet, base+path, known)
+	assert.Equal(t, http.StatusNotModified, again.status, "a check without news is none")
+	assert.Empty(t, again.body)
+	assert.Equal(t, tag, again.header.Get("ETag"))
+	assert.Equal(t, map[types.UID]int64{"1": 1}, catalog.Latest().Accesses(), "nothing was shown")
+
+	assert.Equal(t, http.StatusOK, request(t, http.MethodGet, base+path+"?fields=name", known).status)
+	for _, news := range []imagetest.Option{
+		imagetest.Channel("prod"),
+		func(i *v1alpha1.CatalogImage) { i.Status.Layers = []v1alpha1.Layer{{Digest: imagetest.Digest}} },
+	} {
+		catalog.store(imagetest.Image("a", "one", 1, imagetest.Checked(5), judged(5), news))
+		assert.Equal(t, http.StatusOK, request(t, http.MethodGet, base+path, known).status)
+	}
+}
+
+func TestFieldsOfAnEntryAreChosen(t *testing.T) {
+	one := imagetest.Image("a", "one", 1, imagetest.Unready("NotFound", "gone"))
+	one.Status.Layers = []v1alpha1.Layer{{Digest: imagetest.Digest, SizeBytes: 7}}
+	base := serverOf(t, indexOf(one))
+	got := request(t, http.MethodGet, base+"/v1/namespaces/a/images/one?fields=layers,conditions,name,verification", nil)
+	assert.Equal(t, `{"name":"one","layers":[{"digest":"`+imagetest.Digest+`","sizeBytes":7}],`+
+		`"conditions":[{"type":"Ready","status":"False","reason":"NotFound","message":"gone","since":"2026-03-01T12:00:00Z"}]}`+"\n", got.body)
+	for _, fields := range []string{"", "spec", "name,name", "layers.digest"} {
+		got := request(t, http.MethodGet, base+"/v1/namespaces/a/images/one?fields="+fields, nil)
+		assert.Equal(t, http.StatusBadRequest, got.status, fields)
+		assert.Equal(t, "fields", decode[Problem](t, got.body).Parameter)
+	}
+	got = request(t, http.MethodGet, base+"/v1/images?fields=layers", nil)
+	assert.Equal(t, http.StatusBadRequest, got.status, "a listing has none")
 }
 
 // What is asked for is there or refused, and never left out in silence.

@@ -123,10 +123,16 @@ func TestListAnswersWithAPage(t *testing.T) {
 func TestPagesTogetherAreTheListing(t *testing.T) {
 	catalog := catalogOf()
 	for n := range 57 {
-		catalog.store(imagetest.Image(fmt.Sprintf("ns-%d", n%3), fmt.Sprintf("image-%02d", n), n/5, imagetest.Tags([]string{"even", "odd"}[n%2])))
+		image := imagetest.Image(fmt.Sprintf("ns-%d", n%3), fmt.Sprintf("image-%02d", n/2), n/5, imagetest.Checked(n/7), imagetest.Tags([]string{"even", "odd"}[n%2]))
+		image.Status.SizeBytes = int64(n / 9)
+		catalog.store(image)
 	}
 	base := serverOf(t, catalog.Index)
-	for _, path := range []string{"/v1/images?", "/v1/images?tag=odd&", "/v1/namespaces/ns-1/images?", "/v1/namespaces/ns-1/images?tag=even&"} {
+	paths := []string{"/v1/images?", "/v1/images?tag=odd&", "/v1/namespaces/ns-1/images?", "/v1/namespaces/ns-1/images?tag=even&"}
+	for _, order := range []string{"published", "name", "size", "checked"} { // of each, many are equal
+		paths = append(paths, "/v1/images?sort="+order+"&", "/v1/images?sort=-"+order+"&")
+	}
+	for _, path := range paths {
 		response := request(t, http.MethodGet, base+path+"limit=500", nil)
 		whole := decode[listing](t, response.body)
 		require.NotEmpty(t, whole.Items)
@@ -282,7 +288,7 @@ func TestProblemsSayWhatIsWrong(t *testing.T) {
 		{http.MethodGet, "/v1/images?arch=arm64", 400, `The parameter "arch" is unknown here; known: architecture, distro, target, channel, series, tag, phase, verified, q, labelSelector, digest, image, latest, namespace, sort, limit, continue, fields, watch, resourceVersion.`},
 		{http.MethodGet, "/v1/images?limit=9999", 400, `The parameter limit is "9999"; allowed is a whole number from 1 to 500.`},
 		{http.MethodGet, "/v1/images?tag=a&tag=b", 400, "The parameter tag is there 2 times. Ask for one value at a time."},
-		{http.MethodGet, "/v1/namespaces/a/images/one?limit=1", 400, `The parameter "limit" is unknown here; known: none.`},
+		{http.MethodGet, "/v1/namespaces/a/images/one?limit=1", 400, `The parameter "limit" is unknown here; known: fields.`},
 		{http.MethodGet, "/v1/namespaces/a/images/two", 404, `The namespace "a" has no entry "two". GET /v1/namespaces/{namespace}/images lists those it has.`},
 		{http.MethodGet, "/v2/images", 404, `Nothing is at "/v2/images". /openapi.json describes what is where; the catalog is at /v1/images.`},
 		{http.MethodGet, "/v1/images/", 404, `Nothing is at "/v1/images/". /openapi.json describes what is where; the catalog is at /v1/images.`},
@@ -305,7 +311,9 @@ func TestProblemsSayWhatIsWrong(t *testing.T) {
 
 func TestHeadIsGetWithoutBody(t *testing.T) {
 	base := serverOf(t, indexOf(imagetest.Image("a", "one", 1)))
-	for _, path := range []string{"/v1/images", "/v1/namespaces/a/images", "/v1/namespaces/a/images/one", "/healthz", "/readyz"} {
+	for _, path := range []string{
+		"/v1/images", "/v1/namespaces/a/images", "/v1/namespaces/a/images/one", "/v1/facets", "/openapi.json", "/healthz", "/readyz",
+	} {
 		got := request(t, http.MethodGet, base+path, nil)
 		head := request(t, http.MethodHead, base+path, nil)
 		assert.Equal(t, http.StatusOK, head.status, path)

@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -30,6 +31,8 @@ type Entry struct {
 	// Hash stands for all that Item says but when the entry was last checked and how often it was accessed. It is the same
 	// in every replica.
 	Hash uint64
+	// DetailHash stands for all that JSON says as well, but when the registry was last asked for signatures.
+	DetailHash uint64
 
 	uid      types.UID
 	accesses *atomic.Int64 // here, since the entry was first seen
@@ -49,25 +52,28 @@ func newEntry(image *v1alpha1.CatalogImage) (*Entry, error) {
 	}
 	item := newItem(image)
 	encoded := Encode(item)
+	detail, said := detailOf(image)
+	hash := hashOf(encoded, item.LastCheckedAt)
 	return &Entry{
-		Namespace: image.Namespace,
-		Name:      image.Name,
-		Published: image.PublishedAt().Unix(),
-		Checked:   secondsOf(image.Status.LastCheckedAt),
-		SizeBytes: item.SizeBytes,
-		Image:     item.Image,
-		Reference: Canonical(item.Image),
-		Digest:    item.Digest,
-		Item:      encoded,
-		Hash:      hashOf(encoded, item.LastCheckedAt),
-		uid:       image.UID,
-		accesses:  &atomic.Int64{},
-		version:   version,
-		facets:    facetsOf(item),
-		labels:    labelsOf(image.Labels),
-		text:      textOf(item),
-		detail:    detailOf(image),
-		usable:    item.usable(),
+		Namespace:  image.Namespace,
+		Name:       image.Name,
+		Published:  image.PublishedAt().Unix(),
+		Checked:    secondsOf(image.Status.LastCheckedAt),
+		SizeBytes:  item.SizeBytes,
+		Image:      item.Image,
+		Reference:  Canonical(item.Image),
+		Digest:     item.Digest,
+		Item:       encoded,
+		Hash:       hash,
+		DetailHash: hashOfDetail(hash, said),
+		uid:        image.UID,
+		accesses:   &atomic.Int64{},
+		version:    version,
+		facets:     facetsOf(item),
+		labels:     labelsOf(image.Labels),
+		text:       textOf(item),
+		detail:     detail,
+		usable:     item.usable(),
 	}, nil
 }
 
@@ -80,8 +86,18 @@ func joined(item, detail []byte) []byte {
 	return slices.Concat(item[:len(item)-1], detail, []byte{'\n'})
 }
 
-func detailOf(image *v1alpha1.CatalogImage) []byte {
-	return append([]byte{','}, Encode(newDetail(image))[1:]...)
+// detailOf gives the fields of Detail, and the same without what is no news.
+func detailOf(image *v1alpha1.CatalogImage) (fields, news []byte) {
+	detail := newDetail(image)
+	encoded := Encode(detail)
+	news = encoded
+	if detail.Verification != nil && detail.Verification.CheckedAt != nil {
+		verification := *detail.Verification
+		verification.CheckedAt = nil
+		detail.Verification = &verification
+		news = Encode(detail)
+	}
+	return append([]byte{','}, encoded[1:]...), news
 }
 
 // GetObjectMeta implements metav1.ObjectMetaAccessor, by which client-go tells the entries of a list apart.
@@ -112,6 +128,13 @@ func hashOf(item []byte, lastCheckedAt string) uint64 {
 	if lastCheckedAt != "" {
 		_, _ = hash.Write([]byte{1})
 	}
+	return hash.Sum64()
+}
+
+func hashOfDetail(ofItem uint64, news []byte) uint64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write(news) // a hash takes all it is given
+	_, _ = hash.Write(binary.LittleEndian.AppendUint64(nil, ofItem))
 	return hash.Sum64()
 }
 
