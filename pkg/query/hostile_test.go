@@ -165,6 +165,12 @@ func TestBadClientsLeaveNothingBehind(t *testing.T) {
 	}
 	assert.NoError(t, ctx.Err(), "the server did not end the connections")
 	server.Client().CloseIdleConnections()
+	began := time.Now()
+	status, err := server.ask(t.Context(), "ann", "/v1/images")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Less(t, time.Since(began), time.Second, "service is as before, to somebody who comes anew")
+	server.Client().CloseIdleConnections()
 	eventually(t, func() bool { return server.connections.Load() == 0 })
 	assert.Zero(t, server.underWay.Load())
 	eventually(t, func() bool { return runtime.NumGoroutine() <= before+10 })
