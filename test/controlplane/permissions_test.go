@@ -8,7 +8,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -300,6 +302,25 @@ func showsWhatKubectlShows(t *testing.T) {
 	assert.Positive(t, kinds["list false"], "seed %d forbids nothing, and so shows nothing", seed)
 }
 
+// openWatch gives how a watch ends that has told what there is.
+func openWatch(t *testing.T, client *http.Client, token, path string) <-chan error {
+	t.Helper()
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	begin := sync.OnceFunc(func() { close(begun) })
+	go func() {
+		defer begin()
+		ended <- (&replicas{client: client, token: token}).watch(t.Context(), installed.QueryAddress, path, func(e told) bool {
+			if e.Type == "BOOKMARK" {
+				begin()
+			}
+			return true
+		})
+	}()
+	<-begun
+	require.Empty(t, ended)
+	return ended
+}
+
 func whatIsRevokedIsSoonGone(t *testing.T) {
 	client := startQuery(t)
 	namespace := newNamespace(t)
@@ -314,10 +335,20 @@ func whatIsRevokedIsSoonGone(t *testing.T) {
 			ask(t, client, token, "/v1/namespaces/"+namespace+"/images/autosd").status,
 		}
 	}
-	require.NoError(t, kubectl(t.Context(), "", "create", "rolebinding", "view", "--namespace", namespace, "--clusterrole", "imagecatalog-view",
-		"--serviceaccount", namespace+":reader", "--serviceaccount", namespace+":leaver"))
+	for binding, account := range map[string]string{"view": "reader", "stays": "leaver"} {
+		require.NoError(t, kubectl(t.Context(), "", "create", "rolebinding", binding, "--namespace", namespace, "--clusterrole", "imagecatalog-view",
+			"--serviceaccount", namespace+":"+account))
+	}
 	for _, token := range []string{reader, leaver} {
 		require.Eventually(t, func() bool { return slices.Equal(sees(token), []int{1, http.StatusOK, http.StatusOK}) }, revocation, pause)
+	}
+	const ofAll = "/v1/images?watch=true"
+	ofOne := "/v1/namespaces/" + namespace + "/images?watch=true"
+	ends := map[<-chan error]string{
+		openWatch(t, client, reader, ofAll): `"status":410,"detail":"What you may see has changed`,
+		openWatch(t, client, reader, ofOne): `"status":403`,
+		openWatch(t, client, leaver, ofAll): `"status":401`,
+		openWatch(t, client, leaver, ofOne): `"status":401`,
 	}
 	require.NoError(t, kubectl(t.Context(), "", "delete", "rolebinding", "view", "--namespace", namespace))
 	revoke()
@@ -325,4 +356,12 @@ func whatIsRevokedIsSoonGone(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return slices.Equal(sees(leaver), []int{0, http.StatusUnauthorized, http.StatusUnauthorized})
 	}, revocation, pause)
+	for ended, want := range ends {
+		select {
+		case err := <-ended:
+			assert.ErrorContains(t, err, want)
+		case <-time.After(revocation):
+			assert.Fail(t, "a watch goes on that ends with "+want)
+		}
+	}
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"imagecatalog.dev/catalog/pkg/query/index"
 	"imagecatalog.dev/catalog/test/plane"
@@ -194,6 +196,31 @@ func walkIsOneSnapshot(t *testing.T) {
 		t.Logf("%d walks of %q", compared, question)
 		assert.Greater(t, compared, 3, "too few to say anything of %q", question)
 	}
+}
+
+// Each replica starts at another time, while nothing happens in the catalog, but elsewhere in the cluster: a walk goes on at the
+// other one at once, whichever it began at.
+func aQuietCatalogIsTheSame(t *testing.T) {
+	namespace := createConstant(t)
+	r := startReplicas(t, namespace)
+	for _, replica := range r.processes {
+		require.NoError(t, replica.Kill())
+		require.NoError(t, replica.Start(t.Context()))
+		require.NoError(t, replica.AwaitReady(t.Context()))
+		_, err := kube.CoreV1().ConfigMaps(namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "another-"}}, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	path := "/v1/namespaces/" + namespace + "/images?limit=30"
+	assert.EventuallyWithT(t, func(c *assert.CollectT) {
+		for n, address := range r.addresses {
+			first, err := r.page(t.Context(), address, path)
+			require.NoError(c, err)
+			second, err := r.page(t.Context(), r.addresses[1-n], path+"&continue="+first.Continue)
+			require.NoError(c, err)
+			require.Equal(c, http.StatusOK, second.status, second.Detail)
+			assert.Len(c, second.Items, constantEntries-30)
+		}
+	}, 20*time.Second, pause)
 }
 
 // assertSnapshot asserts that a walk has exactly what matches of a catalog, once each, in order.

@@ -129,6 +129,7 @@ func queryServerAlone(t *testing.T) {
 	t.Run("who is nobody sees nothing", whoIsNobodySeesNothing)
 	t.Run("it shows what kubectl shows", showsWhatKubectlShows)
 	t.Run("what is revoked is soon gone", whatIsRevokedIsSoonGone)
+	t.Run("a quiet catalog is the same at each replica", aQuietCatalogIsTheSame)
 	t.Run("everybody may read its CA", everybodyMayReadItsCA)
 	t.Run("an API server that is away is no verdict", anAbsentAPIServerIsNoVerdict)
 }
@@ -180,10 +181,16 @@ func readsAListFirst(t *testing.T) {
 }
 
 func whoIsNobodySeesNothing(t *testing.T) {
-	client := startQuery(t)
+	client, namespace := startQuery(t), newNamespace(t)
+	newToken(t, namespace, "reader")
+	made, err := kube.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), "reader", &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"https://elsewhere.example"}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
 	for token, challenge := range map[string]string{
-		"":            `Bearer realm="imagecatalog.dev"`,
-		"made.up.one": `Bearer realm="imagecatalog.dev", error="invalid_token"`,
+		"":                `Bearer realm="imagecatalog.dev"`,
+		"made.up.one":     `Bearer realm="imagecatalog.dev", error="invalid_token"`,
+		made.Status.Token: `Bearer realm="imagecatalog.dev", error="invalid_token"`, // for somebody else
 	} {
 		for _, path := range []string{"/v1/images", "/v1/namespaces/default/images", "/v1/namespaces/default/images/one"} {
 			answer := ask(t, client, token, path)
