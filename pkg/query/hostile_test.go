@@ -177,6 +177,19 @@ func TestBadClientsLeaveNothingBehind(t *testing.T) {
 	t.Logf("%d requests were answered meanwhile", served)
 }
 
+func TestAHeaderHasALimit(t *testing.T) {
+	server := startWatched(t)
+	for size, want := range map[int]int{maxHeader / 2: http.StatusOK, 2 * maxHeader: http.StatusRequestHeaderFieldsTooLarge} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/healthz", nil)
+		require.NoError(t, err)
+		r.Header.Set("X", strings.Repeat("x", size))
+		response, err := server.Client().Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, want, response.StatusCode, size)
+	}
+}
+
 // Whoever leaves is not worked for any more.
 func TestWhatNobodyWaitsForEnds(t *testing.T) {
 	server := startWatched(t, imagetest.Image("a", "one", 1))
