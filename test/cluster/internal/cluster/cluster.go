@@ -143,7 +143,7 @@ func (c Cluster) makeGroups() (limited, unlimited func(int) error, err error) {
 	if err := group.Create(); err != nil {
 		return nil, nil, err
 	}
-	if limited, err = group.Leaf("control-plane", kube.HardMemory); err != nil {
+	if limited, err = group.Leaf("control-plane", kube.HardMemory(c.Full)); err != nil {
 		return nil, nil, err
 	}
 	unlimited, err = group.Leaf("node", 0)

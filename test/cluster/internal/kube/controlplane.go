@@ -21,14 +21,18 @@ const (
 // Memory of the control plane. Unbounded, a load test that lists everything
 // has driven an API server to 22 GB and the machine into swap. The soft limits
 // make Go's collector work harder near them (GOMEMLIMIT); the hard one, on
-// the control group of all four, stops what cannot be collected. They fit
-// 100,000 entries of the catalog in the API server's watch cache, and leave
-// half of an 8 GiB machine to the rest.
+// the control group of all four, stops what cannot be collected. They leave
+// half of an 8 GiB machine to the rest. A control plane alone has no pods to
+// leave anything to, and loads that a cluster has not: 100,000 entries of the
+// catalog take 80 KB each of the API server's memory.
 const (
-	HardMemory = 4 << 30 // bytes
+	hardMemory      = 4 << 30 // bytes
+	hardMemoryAlone = 12 << 30
 
-	etcdMemory       = "GOMEMLIMIT=768MiB"
-	apiServerMemory  = "GOMEMLIMIT=2GiB"
+	etcdMemory           = "GOMEMLIMIT=768MiB"
+	apiServerMemory      = "GOMEMLIMIT=2GiB"
+	apiServerMemoryAlone = "GOMEMLIMIT=8GiB"
+
 	controllerMemory = "GOMEMLIMIT=384MiB"
 	schedulerMemory  = "GOMEMLIMIT=256MiB"
 )
@@ -53,6 +57,14 @@ type ControlPlane struct {
 
 // Kubeconfigs are the paths of what the clients connect with.
 type Kubeconfigs struct{ Admin, Controllers, Scheduler, Kubelet, Proxy, Volumes string }
+
+// HardMemory is what all parts together may take, in bytes.
+func HardMemory(full bool) int64 {
+	if full {
+		return hardMemory
+	}
+	return hardMemoryAlone
+}
 
 // Server is the URL of the API server.
 func (c ControlPlane) Server() string {
@@ -99,12 +111,14 @@ func (c ControlPlane) APIServer() process.Part {
 		"--profiling=false",
 	}
 	args = append(args, c.auditFlags()...)
+	memory := apiServerMemory
 	if c.Full {
 		args = append(args, c.nodeFlags()...)
 	} else {
+		memory = apiServerMemoryAlone
 		args = append(args, aloneFlags()...)
 	}
-	part := c.part(APIServer, apiServerMemory, args...)
+	part := c.part(APIServer, memory, args...)
 	part.Inputs = []string{c.Keys.Cert("apiserver"), c.AuditPolicy()}
 	return part
 }
