@@ -31,18 +31,19 @@ func get(catalog *index.Index) personal {
 		if unchanged(w, r, tagOfEntry(e, fields)) {
 			return nil
 		}
-		answer := e.JSON()
-		if fields != nil {
-			answer = append(choose(answer, fields), '\n')
-		}
-		leave, err := who.hold(answer)
-		if err != nil {
-			return err
-		}
-		defer leave()
-		countAccess(r, e)
-		write(w, http.StatusOK, mediaJSON, answer)
-		return nil
+		return inMemory(e.AppendJSON, func(answer []byte) error {
+			if fields != nil {
+				answer = append(choose(answer, fields), '\n')
+			}
+			leave, err := who.hold(answer)
+			if err != nil {
+				return err
+			}
+			defer leave()
+			countAccess(r, e)
+			write(w, http.StatusOK, mediaJSON, answer)
+			return nil
+		})
 	}
 }
 

@@ -72,9 +72,8 @@ func answerPage(w http.ResponseWriter, r *http.Request, p *parameters, snapshot 
 	if unchanged(w, r, tagOf(page, p.fields)) {
 		return nil
 	}
-	return withPage(page, snapshot.Version, next, p.fields, func(body []byte) error {
-		return who.send(w, mediaJSON, shortened(w, r, body))
-	})
+	encode := func(to []byte) []byte { return encodePage(to, page, snapshot.Version, next, p.fields) }
+	return inMemory(encode, func(body []byte) error { return who.send(w, mediaJSON, shortened(w, r, body)) })
 }
 
 func negotiate(accept string) (string, error) {

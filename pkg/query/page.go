@@ -3,28 +3,9 @@ package query
 import (
 	"slices"
 	"strconv"
-	"sync"
 
 	"imagecatalog.dev/catalog/pkg/query/index"
 )
-
-// maxKept is the capacity, in bytes, up to which the memory of a page is used again.
-const maxKept = 64 << 10
-
-// kept is memory of pages that were sent. It may be used again because the server speaks HTTP/1.1 alone: with HTTP/2, an
-// answer to a client that went away may still be read after Write has returned.
-var kept = sync.Pool{New: func() any { return new([]byte) }}
-
-// withPage does something with a page, which is gone afterwards.
-func withPage(page index.Page, version uint64, next string, fields []string, do func(body []byte) error) error {
-	memory := kept.Get().(*[]byte)
-	*memory = encodePage((*memory)[:0], page, version, next, fields)
-	err := do(*memory)
-	if cap(*memory) <= maxKept {
-		kept.Put(memory)
-	}
-	return err
-}
 
 // encodePage appends an answer that it puts together from items that are encoded already:
 //

@@ -32,7 +32,7 @@ const querySource = "imagecatalog.dev/catalog/pkg/query"
 // works say which part a function plays, by how its full name begins. The first that fits counts.
 var works = []struct{ part, prefix string }{
 	{partEncoding, querySource + "/index.Encode"},
-	{partEncoding, querySource + "/index.joined"},
+	{partEncoding, querySource + "/index.appendJoined"},
 	{partIndex, querySource + "/index."},
 	{partIndex, "github.com/tidwall/btree."},
 	{partIndex, "github.com/RoaringBitmap/roaring/"},

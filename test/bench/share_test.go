@@ -44,7 +44,7 @@ func TestTimeIsAttributedToTheInnermostThatPlaysAPart(t *testing.T) {
 		"a set for a search":                  {[]string{"github.com/RoaringBitmap/roaring/v2.(*Bitmap).Contains"}, partIndex},
 		"memory for a search":                 {[]string{"runtime.mallocgc", querySource + "/index.(*Snapshot).walk"}, partIndex},
 		"a page":                              {[]string{"runtime.memmove", querySource + ".encodePage", querySource + ".answerPage"}, partEncoding},
-		"a single entry":                      {[]string{"slices.Concat[go.shape.[]uint8]", querySource + "/index.joined", querySource + "/index.(*Entry).JSON", querySource + ".get.func1"}, partEncoding},
+		"a single entry":                      {[]string{"runtime.memmove", querySource + "/index.appendJoined", querySource + "/index.(*Entry).AppendJSON", querySource + ".get.func1"}, partEncoding},
 		"an entity tag":                       {[]string{"hash/fnv.(*sum64a).Write", querySource + ".tagOf"}, partEncoding},
 		"JSON":                                {[]string{"encoding/json.Marshal", querySource + ".resolve.func1"}, partEncoding},
 		"gzip":                                {[]string{"compress/flate.(*compressor).write", "compress/gzip.(*Writer).Write", querySource + ".compress"}, partEncoding},

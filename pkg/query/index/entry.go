@@ -78,12 +78,14 @@ func newEntry(image *v1alpha1.CatalogImage) (*Entry, error) {
 }
 
 // JSON is the object of a single entry: the fields of [Item], and those of [Detail].
-func (e *Entry) JSON() []byte {
-	return joined(e.Item, e.detail)
-}
+func (e *Entry) JSON() []byte { return e.AppendJSON(nil) }
 
-func joined(item, detail []byte) []byte {
-	return slices.Concat(item[:len(item)-1], detail, []byte{'\n'})
+// AppendJSON appends what JSON gives.
+func (e *Entry) AppendJSON(to []byte) []byte { return appendJoined(to, e.Item, e.detail) }
+
+func appendJoined(to, item, detail []byte) []byte {
+	to = slices.Grow(to, len(item)+len(detail))
+	return append(append(append(to, item[:len(item)-1]...), detail...), '\n')
 }
 
 // detailOf gives the fields of Detail, and the same without what is no news.

@@ -79,7 +79,7 @@ type Detail struct {
 // JSON is the object of a single entry, as Entry.JSON gives it, of an image that the index may not have heard of.
 func JSON(image *v1alpha1.CatalogImage) []byte {
 	detail, _ := detailOf(image)
-	return joined(Encode(newItem(image)), detail)
+	return appendJoined(nil, Encode(newItem(image)), detail)
 }
 
 // Condition is a condition of an entry.
