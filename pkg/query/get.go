@@ -35,14 +35,7 @@ func get(catalog *index.Index) personal {
 			if fields != nil {
 				answer = append(choose(answer, fields), '\n')
 			}
-			leave, err := who.hold(answer)
-			if err != nil {
-				return err
-			}
-			defer leave()
-			countAccess(r, e)
-			write(w, http.StatusOK, mediaJSON, answer)
-			return nil
+			return who.show(w, r, e, answer)
 		})
 	}
 }

@@ -49,14 +49,7 @@ func resolve(catalog *index.Index) personal {
 			return fmt.Errorf("reading the entry that was chosen: %w", err)
 		}
 		answer := append(index.Encode(resolution{PinnedRef: item.PinnedRef, Image: chosen.Item, RunnersUp: lost}), '\n')
-		leave, err := who.hold(answer)
-		if err != nil {
-			return err
-		}
-		defer leave()
-		countAccess(r, chosen)
-		write(w, http.StatusOK, mediaJSON, answer)
-		return nil
+		return who.show(w, r, chosen, answer)
 	}
 }
 

@@ -8,6 +8,6 @@
 // A version is the resource version of the change that led to it. Resource versions are numbers that grow with every
 // write to the cluster (KEP-5504), and every replica hears of the same changes in the same order, so one version is the
 // same catalog in all of them. What is read as a list has the version of the last change in it, if the API server still
-// knows that. The last minutes of changes are kept: by undoing them a snapshot of an earlier version is
-// made, and by telling them a watch goes on from one.
+// knows that. The last minutes of changes are kept: by undoing them a snapshot of an earlier version is made, and by
+// telling them a watch goes on from one.
 package index
