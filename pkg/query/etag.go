@@ -10,8 +10,15 @@ import (
 	"imagecatalog.dev/catalog/pkg/query/index"
 )
 
-// tagOf is a weak entity tag (RFC 9110, section 8.8.1): two answers with the same say the same, but for when entries were
-// last checked, for the version and for the token, which change without anything new to tell.
+// weakTag is a weak entity tag (RFC 9110, section 8.8.1): two answers that say the same have the same.
+func weakTag(said []byte) string {
+	hash := fnv.New64a()
+	_, _ = hash.Write(said) // a hash takes all it is given
+	return `W/"` + strconv.FormatUint(hash.Sum64(), 36) + `"`
+}
+
+// tagOf leaves out of a page when entries were last checked, the version and the token, which change without anything new
+// to tell.
 func tagOf(page index.Page, fields []string) string {
 	said := binary.LittleEndian.AppendUint64(make([]byte, 0, 512), uint64(page.Total)) //nolint:gosec // a count
 	for _, field := range fields {
@@ -20,9 +27,7 @@ func tagOf(page index.Page, fields []string) string {
 	for _, e := range page.Entries {
 		said = binary.LittleEndian.AppendUint64(said, e.Hash)
 	}
-	hash := fnv.New64a()
-	_, _ = hash.Write(said) // a hash takes all it is given
-	return `W/"` + strconv.FormatUint(hash.Sum64(), 36) + `"`
+	return weakTag(said)
 }
 
 // unchanged says whether a client has what a tag stands for, and answers so (RFC 9110, section 13.1.2).

@@ -38,7 +38,11 @@ func countFacets(catalog *index.Index) personal {
 		for name, kind := range facets {
 			answer.Facets[name] = facetOf(snapshot.Counts(kind, q))
 		}
-		return who.send(w, mediaJSON, shortened(w, r, append(index.Encode(answer), '\n')))
+		body := append(index.Encode(answer), '\n')
+		if unchanged(w, r, weakTag(body)) {
+			return nil
+		}
+		return who.send(w, mediaJSON, shortened(w, r, body))
 	}
 }
 

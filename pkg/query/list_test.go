@@ -164,6 +164,19 @@ func TestFacetsAreCounted(t *testing.T) {
 	assert.Equal(t, 1, got.Total)
 }
 
+func TestUnchangedFacetsAreNotSentAgain(t *testing.T) {
+	catalog := catalogOf(imagetest.Image("a", "one", 1, imagetest.Checked(1)))
+	base := serverOf(t, catalog.Index)
+	known := http.Header{"If-None-Match": {request(t, http.MethodGet, base+"/v1/facets", nil).header.Get("ETag")}}
+	catalog.store(imagetest.Image("a", "one", 1, imagetest.Checked(5)))
+	again := request(t, http.MethodGet, base+"/v1/facets", known)
+	assert.Equal(t, http.StatusNotModified, again.status)
+	assert.Empty(t, again.body)
+	assert.Equal(t, http.StatusOK, request(t, http.MethodGet, base+"/v1/facets?distro=autosd", known).status)
+	catalog.store(imagetest.Image("a", "one", 1, imagetest.Checked(5), imagetest.Channel("prod")))
+	assert.Equal(t, http.StatusOK, request(t, http.MethodGet, base+"/v1/facets", known).status)
+}
+
 func TestTheNewestUsableImageIsResolved(t *testing.T) {
 	pi := imagetest.Targets("raspberry-pi")
 	recalled := imagetest.Image("a", "recalled", 3, pi, imagetest.Available())

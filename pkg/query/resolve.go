@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -44,6 +45,9 @@ func resolve(catalog *index.Index) personal {
 			problem.RunnersUp = lost
 			return problem
 		}
+		if unchanged(w, r, tagOfResolution(chosen, lost)) {
+			return nil
+		}
 		var item index.Item
 		if err := json.Unmarshal(chosen.Item, &item); err != nil {
 			return fmt.Errorf("reading the entry that was chosen: %w", err)
@@ -51,6 +55,11 @@ func resolve(catalog *index.Index) personal {
 		answer := append(index.Encode(resolution{PinnedRef: item.PinnedRef, Image: chosen.Item, RunnersUp: lost}), '\n')
 		return who.show(w, r, chosen, answer)
 	}
+}
+
+// tagOfResolution is, as that of a page, the same as long as there is nothing new to tell.
+func tagOfResolution(chosen *index.Entry, lost []runnerUp) string {
+	return weakTag(binary.LittleEndian.AppendUint64(index.Encode(lost), chosen.Hash))
 }
 
 // resolveIn looks at the newest that match, of which the first that can be used is chosen. Where it is none of those it is

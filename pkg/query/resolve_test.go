@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/types"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/query/imagetest"
@@ -36,6 +37,32 @@ func TestOfManyThatCannotBeUsedTheNewestSayWhy(t *testing.T) {
 	found = decode[resolution](t, request(t, http.MethodGet, base+"/v1/resolve", nil).body)
 	assert.Equal(t, newest[maxRunnersUp-1], decode[index.Item](t, string(found.Image)).Name)
 	assert.Equal(t, newest[:maxRunnersUp-1], namesOf(found.RunnersUp))
+}
+
+func TestAnUnchangedResolutionIsNotSentAgain(t *testing.T) {
+	catalog := catalogOf(imagetest.Image("a", "good", 1, imagetest.UID("1"), imagetest.Available(), imagetest.Checked(1)))
+	base := serverOf(t, catalog.Index)
+	ask := func(tag string) answer {
+		return request(t, http.MethodGet, base+"/v1/resolve", http.Header{"If-None-Match": {tag}})
+	}
+	tag := ask("").header.Get("ETag")
+	catalog.store(imagetest.Image("a", "good", 1, imagetest.UID("1"), imagetest.Available(), imagetest.Checked(5)))
+	again := ask(tag)
+	assert.Equal(t, http.StatusNotModified, again.status, "a check without news is none")
+	assert.Empty(t, again.body)
+	assert.Equal(t, map[types.UID]int64{"1": 1}, catalog.Latest().Accesses(), "nothing was shown")
+
+	for _, news := range []*v1alpha1.CatalogImage{
+		imagetest.Image("a", "broken", 2, imagetest.Phase(v1alpha1.PhaseFailed)), // a runner-up
+		imagetest.Image("a", "good", 1, imagetest.Available(), imagetest.Channel("prod")),
+		imagetest.Image("a", "better", 3, imagetest.Available()),
+	} {
+		catalog.store(news)
+		news := ask(tag)
+		assert.Equal(t, http.StatusOK, news.status)
+		assert.NotEqual(t, tag, news.header.Get("ETag"))
+		tag = news.header.Get("ETag")
+	}
 }
 
 // Who demands a verified image is told of the newer ones that are not.
