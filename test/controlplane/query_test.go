@@ -127,6 +127,7 @@ func newToken(t *testing.T, namespace, account string) (token string, revoke fun
 func queryServerAlone(t *testing.T) {
 	t.Run("it reads a list first", readsAListFirst)
 	t.Run("who is nobody sees nothing", whoIsNobodySeesNothing)
+	t.Run("who is nobody sees what everybody may, where that is switched on", whoIsNobodySeesWhatEverybodyMay)
 	t.Run("it shows what kubectl shows", showsWhatKubectlShows)
 	t.Run("what is revoked is soon gone", whatIsRevokedIsSoonGone)
 	t.Run("a quiet catalog is the same at each replica", aQuietCatalogIsTheSame)
@@ -199,6 +200,33 @@ func whoIsNobodySeesNothing(t *testing.T) {
 			assert.Contains(t, answer.Detail, "kubectl create token")
 		}
 	}
+}
+
+func whoIsNobodySeesWhatEverybodyMay(t *testing.T) {
+	public, private := createConstant(t), createConstant(t)
+	require.NoError(t, installed.QueryOpen.Start(t.Context()))
+	t.Cleanup(func() { assert.NoError(t, installed.QueryOpen.Kill()) })
+	require.NoError(t, installed.QueryOpen.AwaitReady(t.Context()))
+	client, err := installed.QueryClient(t.Context())
+	require.NoError(t, err)
+	nobody := func(path string) page {
+		answer, err := (&replicas{client: client}).page(t.Context(), installed.QueryOpenAddress, path)
+		require.NoError(t, err)
+		return answer
+	}
+	assert.Equal(t, http.StatusForbidden, nobody("/v1/namespaces/"+public+"/images").status, "nothing until somebody grants it")
+	require.NoError(t, kubectl(t.Context(), "", "create", "rolebinding", "everybody", "--namespace", public,
+		"--clusterrole", "imagecatalog-view", "--group", "system:unauthenticated"))
+	require.Eventually(t, func() bool { return nobody("/v1/namespaces/"+public+"/images").status == http.StatusOK }, revocation, pause)
+	assert.Equal(t, http.StatusForbidden, nobody("/v1/namespaces/"+private+"/images").status)
+	assert.Equal(t, http.StatusOK, nobody("/v1/namespaces/"+public+"/images/autosd-1").status)
+	assert.Equal(t, http.StatusForbidden, nobody("/v1/namespaces/"+private+"/images/autosd-1").status)
+	require.Eventually(t, func() bool { return nobody("/v1/images").Total == constantEntries }, revocation, pause)
+
+	response, err := client.Post("https://"+installed.QueryOpenAddress+"/v1/namespaces/"+public+"/images/autosd-1/recall", "application/json", http.NoBody)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, http.StatusUnauthorized, response.StatusCode, "nothing is written for nobody")
 }
 
 // The query server loses sight of the API server: whom it knows it serves for a while, nobody is let in or sent away for it.

@@ -44,6 +44,9 @@ type Plane struct {
 	// QueryPeer is a second replica of the query server.
 	QueryPeer        *Process
 	QueryPeerAddress string
+	// QueryOpen is a replica that takes whoever sends no token for system:anonymous.
+	QueryOpen        *Process
+	QueryOpenAddress string
 
 	kubeconfig  string // the administrator's
 	webhookPort int    // on loopback, where the API server asks the webhook
@@ -195,7 +198,7 @@ func (p *Plane) prepareWebhook(n int) (string, error) {
 // not wait for them. The logs are kept when asked for, and the error says where.
 func (p *Plane) Close(keepLogs bool) error {
 	var errs []error
-	for _, process := range append(p.Webhooks, p.Controller, p.Standby, p.Query, p.QueryPeer) {
+	for _, process := range append(p.Webhooks, p.Controller, p.Standby, p.Query, p.QueryPeer, p.QueryOpen) {
 		if process != nil && process.Running() {
 			errs = append(errs, process.Stop())
 		}

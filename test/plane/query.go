@@ -26,8 +26,14 @@ func (p *Plane) prepareQuery() (err error) {
 	if p.Query, p.QueryAddress, err = p.newQuery("query-0", ListsFirst); err != nil {
 		return err
 	}
-	p.QueryPeer, p.QueryPeerAddress, err = p.newQuery("query-1")
-	return err
+	if p.QueryPeer, p.QueryPeerAddress, err = p.newQuery("query-1"); err != nil {
+		return err
+	}
+	if p.QueryOpen, p.QueryOpenAddress, err = p.newQuery("query-open"); err != nil {
+		return err
+	}
+	p.QueryOpen.args = append(p.QueryOpen.args, "--anonymous-read")
+	return nil
 }
 
 // newQuery prepares a replica, and gives its address.
