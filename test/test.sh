@@ -77,14 +77,14 @@ for tier in "$@"; do
   control-plane)
     trap 'cluster down --control-plane; rm -rf "$logs"' EXIT
     cluster up --control-plane
-    timeout=15m
-    [ "${CAMPAIGN:-}" != full ] || timeout=60m
+    timeout=40m
+    [ "${CAMPAIGN:-}" != full ] || timeout=90m
     inside "$tier" tests "$tier" . -count=1 -timeout "$timeout" -parallel 32 -tags controlplane ./test/controlplane
     inside "$tier" keep_audit "$tier"
     ;;
   cluster)
     cluster up
-    inside "$tier" tests "$tier" . -count=1 -timeout 20m -parallel 8 -tags e2e ./test/e2e
+    inside "$tier" tests "$tier" . -count=1 -timeout 40m -parallel 8 -tags e2e ./test/e2e
     inside "$tier" keep_audit "$tier"
     ;;
   *)

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/test/faults"
@@ -122,9 +123,9 @@ func TestEachAlertFiresWhileItsCauseIsThere(t *testing.T) {
 	p.await(t, "ImageCatalogImagesUnavailable ", true)
 
 	registry.Inject(faults.Status(http.StatusServiceUnavailable))
-	overdue(t, namespace, "autosd-2")
 	askAll(t, namespace)
 	p.await(t, "ImageCatalogRegistryAway "+registry.Host, true)
+	overdue(t, namespace, "autosd-2")
 	p.await(t, "ImageCatalogChecksOverdue ", true)
 	registry.Inject()
 	p.await(t, "ImageCatalogRegistryAway "+registry.Host, false)
@@ -135,10 +136,14 @@ func TestEachAlertFiresWhileItsCauseIsThere(t *testing.T) {
 func overdue(t *testing.T, namespace, name string) {
 	t.Helper()
 	entries := catalog.ImagecatalogV1alpha1().CatalogImages(namespace)
-	entry, err := entries.Get(t.Context(), name, metav1.GetOptions{})
-	require.NoError(t, err)
-	long := metav1.NewTime(time.Now().Add(-4 * v1alpha1.DefaultCheckInterval))
-	entry.Status.LastCheckedAt = &long
-	_, err = entries.UpdateStatus(t.Context(), entry, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	require.NoError(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		entry, err := entries.Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		long := metav1.NewTime(time.Now().Add(-4 * v1alpha1.DefaultCheckInterval))
+		entry.Status.LastCheckedAt = &long
+		_, err = entries.UpdateStatus(t.Context(), entry, metav1.UpdateOptions{})
+		return err
+	}))
 }

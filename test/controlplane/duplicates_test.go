@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
+	patience = 2 * time.Minute       // also of a machine that is busy with all tests at once
 	pause    = 50 * time.Millisecond // between looking and looking again
 )
 

@@ -3,6 +3,7 @@
 package controlplane
 
 import (
+	"slices"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 
@@ -65,7 +67,7 @@ func labelsComeWithTheWebhook(t *testing.T, startController func()) {
 	entry := waitForCondition(t, entries, "autosd", apis.ConditionReady, "True")
 	assert.Eventually(t, func() bool {
 		events, err := kube.CoreV1().Events(entry.Namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=InternalError"})
-		return err == nil && len(events.Items) > 0 && events.Items[0].Count > 1
+		return err == nil && slices.ContainsFunc(events.Items, func(e corev1.Event) bool { return e.Count > 1 })
 	}, patience, pause)
 	for _, replica := range installed.Webhooks {
 		require.NoError(t, replica.Start(t.Context()))

@@ -264,7 +264,7 @@ func (w *world) askFurther(t *testing.T, client *http.Client, u account, s *seen
 		slices.Sort(s.resolved[namespace])
 	}
 	r := &replicas{client: client, token: u.token}
-	require.NoError(t, r.watch(t.Context(), installed.QueryAddress, "/v1/images?watch=true", func(e told) bool {
+	require.NoError(t, r.watch(t.Context(), installed.QueryAddress, "/v1/images?watch=true", "", func(e told) bool {
 		if item := e.item(); slices.Contains(w.namespaces, item.Namespace) {
 			s.watched = append(s.watched, item.Namespace+"/"+item.Name)
 		}
@@ -309,7 +309,7 @@ func openWatch(t *testing.T, client *http.Client, token, path string) <-chan err
 	begin := sync.OnceFunc(func() { close(begun) })
 	go func() {
 		defer begin()
-		ended <- (&replicas{client: client, token: token}).watch(t.Context(), installed.QueryAddress, path, func(e told) bool {
+		ended <- (&replicas{client: client, token: token}).watch(t.Context(), installed.QueryAddress, path, "", func(e told) bool {
 			if e.Type == "BOOKMARK" {
 				begin()
 			}

@@ -85,10 +85,11 @@ func TestAStatusIsWrittenThroughConflicts(t *testing.T) {
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	var labelling sync.WaitGroup
-	for worker := range 4 {
+	for worker := range 2 {
 		labelling.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				_, _ = policies.Patch(ctx, p.Name, types.MergePatchType, fmt.Appendf(nil, `{"metadata": {"labels": {"worker-%d": "%d"}}}`, worker, n), metav1.PatchOptions{})
+				time.Sleep(pause / 2)
 			}
 		})
 	}

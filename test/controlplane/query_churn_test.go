@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,9 +52,9 @@ func newChurn(t *testing.T, namespaces ...string) *churn {
 // stop has the writers end, and requires that all they wrote was accepted.
 func (c *churn) stop(t *testing.T) {
 	t.Helper()
+	require.Eventually(t, func() bool { return c.writes.Load() > churnWriters }, patience, pause, "they write")
 	close(c.stopping)
 	require.NoError(t, c.writing.Wait())
-	assert.Greater(t, c.writes.Load(), int64(churnWriters))
 	t.Logf("%d writes by %d writers", c.writes.Load(), churnWriters)
 }
 

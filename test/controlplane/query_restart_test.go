@@ -198,7 +198,7 @@ func stopUnderLoad(t *testing.T) {
 	asking := startClients(t, r, namespace, behind.ask)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- r.watch(t.Context(), r.addresses[0], "/v1/images?watch=true", func(told) bool { return true })
+		ended <- r.watch(t.Context(), r.addresses[0], "/v1/images?watch=true", "", func(told) bool { return true })
 	}()
 	asking.more(t)
 	require.NoError(t, r.processes[0].Stop())

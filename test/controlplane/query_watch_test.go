@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,8 +53,25 @@ func (e told) item() (item index.Item) {
 	return item
 }
 
-// watch gives each event until it is told to stop or the watch ends. A replica that has not come so far is asked again.
-func (r *replicas) watch(ctx context.Context, address, path string, each func(told) (more bool)) error {
+// watch gives each event since a version, or of all that there is and comes, until it is told to stop or the watch ends. A replica that has not come so far is asked again, and so is
+// one that could not judge the caller.
+func (r *replicas) watch(ctx context.Context, address, path, since string, each func(told) (more bool)) error {
+	for {
+		from := path
+		if since != "" {
+			from += "&resourceVersion=" + since
+		}
+		again, err := r.watchOnce(ctx, address, from, func(e told) bool {
+			since = cmp.Or(e.ResourceVersion, since)
+			return each(e)
+		})
+		if !again {
+			return err
+		}
+	}
+}
+
+func (r *replicas) watchOnce(ctx context.Context, address, path string, each func(told) (more bool)) (again bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	response, err := open(ctx, r.client, address, r.token, path)
@@ -63,25 +81,25 @@ func (r *replicas) watch(ctx context.Context, address, path string, each func(to
 		response, err = open(ctx, r.client, address, r.token, path)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", path, response.Status)
+		return false, fmt.Errorf("%s: %s", path, response.Status)
 	}
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		var event told
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			return fmt.Errorf("reading %q: %w", lines.Text(), err)
+			return false, fmt.Errorf("reading %q: %w", lines.Text(), err)
 		}
 		if event.Type == "ERROR" {
-			return fmt.Errorf("the watch ends: %s", event.Object)
+			return strings.Contains(string(event.Object), unjudged), fmt.Errorf("the watch ends: %s", event.Object)
 		}
 		if !each(event) {
-			return nil
+			return false, nil
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // chronicle is all that happened, from a watch that saw it all.
@@ -111,10 +129,10 @@ func (c chronicle) at(version uint64) map[string]told {
 // followed is what a watch that goes from one replica to the other every few events tells of a namespace since a version, in the
 // form of the API server's events.
 func (r *replicas) followed(ctx context.Context, namespace, since string) (events []string, err error) {
-	path := "/v1/namespaces/" + namespace + "/images?watch=true&fields=name&resourceVersion="
+	path := "/v1/namespaces/" + namespace + "/images?watch=true&fields=name"
 	for turn, over := 0, false; !over; turn++ {
 		left := 1 + rand.IntN(20)
-		err := r.watch(ctx, r.addresses[turn%2], path+since, func(e told) bool {
+		err := r.watch(ctx, r.addresses[turn%2], path, since, func(e told) bool {
 			since = cmp.Or(e.ResourceVersion, since)
 			if e.Type != "BOOKMARK" {
 				events = append(events, fmt.Sprint(e.Type, " ", e.item().Name, " ", e.ResourceVersion))

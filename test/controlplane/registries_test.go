@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,9 +18,6 @@ import (
 	"imagecatalog.dev/catalog/pkg/registry"
 	"imagecatalog.dev/catalog/test/plane"
 )
-
-// live is how soon a change of the settings has to be in force, on a machine that is busy with other tests.
-const live = 30 * time.Second
 
 // foreign is an image that no test allows.
 const foreign = "evil.example/quay.io/acme/os:1"
@@ -45,7 +41,7 @@ func setAllowed(ctx context.Context, t *testing.T, patterns any) {
 func awaitForeign(ctx context.Context, t *testing.T, admitted bool) {
 	t.Helper()
 	agreed := 0
-	err := wait.PollUntilContextTimeout(ctx, pause, live, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, pause, patience, true, func(ctx context.Context) (bool, error) {
 		agreed++
 		if slices.Contains(tryForeign(ctx), !admitted) {
 			agreed = 0

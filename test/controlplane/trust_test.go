@@ -127,7 +127,10 @@ func TestAChangedKeyAsksNoRegistry(t *testing.T) {
 	old.Attach(t, on.digest(t))
 	renewed.Tag(t, on.digest(t))
 	askAll(t, published.namespace)
-	published.await(t, count, isVerified)
+	published.await(t, count, func(entry *v1alpha1.CatalogImage) bool {
+		answered := entry.Status.CheckRequest // by nothing else: the next request would be that of this check
+		return isVerified(entry) && answered != nil && answered.RequestedAt == entry.Annotations[v1alpha1.CheckRequestedAtAnnotation]
+	})
 
 	before := published.one(t).Status.Verification.Signers
 

@@ -15,7 +15,7 @@ import (
 )
 
 // A deletion that waits for the webhook would wait for ever.
-const deletionDeadline = time.Minute
+const deletionDeadline = 5 * time.Minute
 
 // inTime runs a shell command in a folder, which has to end by itself within the deadline.
 func inTime(t *testing.T, dir, script string) {

@@ -159,7 +159,7 @@ func TestAnUpgradeKeepsEntries(t *testing.T) {
 	outgrown := publishOutgrown(t, namespace)
 	before := keptOf(t, namespace, len(readyEntries)+1+len(outgrown))
 
-	publishing := startPublishers(t, newNamespace(t, "e2e-during-upgrade"), halved)
+	publishing := startPublishers(t, newNamespace(t, "e2e-during-upgrade"))
 	upgrade := exec.CommandContext(t.Context(), "bash", "-ec", documented(t, "### Upgrade"))
 	upgrade.Dir = dir
 	out, err := output(upgrade, "")

@@ -21,6 +21,7 @@ type Balancer struct {
 	backends []string // host:port
 	turn     atomic.Uint64
 	served   []atomic.Int64
+	away     []atomic.Bool
 
 	mutex sync.Mutex
 	open  map[net.Conn]struct{}
@@ -36,6 +37,7 @@ func newBalancer(ctx context.Context, backends []string) (*Balancer, error) {
 		listener: listener,
 		backends: backends,
 		served:   make([]atomic.Int64, len(backends)),
+		away:     make([]atomic.Bool, len(backends)),
 		open:     map[net.Conn]struct{}{},
 	}
 	go b.accept()
@@ -50,6 +52,12 @@ func (b *Balancer) Served() []int64 {
 	}
 	return counts
 }
+
+// Withdraw gives a backend no more connections, and Readmit does again. It keeps those it has, as a pod that is being deleted.
+func (b *Balancer) Withdraw(backend int) { b.away[backend].Store(true) }
+
+// Readmit undoes Withdraw.
+func (b *Balancer) Readmit(backend int) { b.away[backend].Store(false) }
 
 // close ends all connections with it, or they would keep a webhook from falling quiet.
 func (b *Balancer) close() error {
@@ -104,6 +112,9 @@ func (b *Balancer) dial() (net.Conn, error) {
 	var errs []error
 	for n := range b.backends {
 		index := (first + uint64(n)) % uint64(len(b.backends))
+		if b.away[index].Load() {
+			continue
+		}
 		backend, err := net.Dial("tcp", b.backends[index]) //nolint:noctx // loopback accepts or refuses at once
 		if err == nil {
 			b.served[index].Add(1)

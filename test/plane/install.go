@@ -72,6 +72,7 @@ func (p *Plane) adapt(object *unstructured.Unstructured) bool {
 		for _, webhook := range object.Object["webhooks"].([]any) {
 			service := webhook.(map[string]any)["clientConfig"].(map[string]any)["service"].(map[string]any)
 			service["port"] = p.webhookPort
+			webhook.(map[string]any)["timeoutSeconds"] = 30 // hundreds of writers share two cores with the webhook
 		}
 	}
 	return true

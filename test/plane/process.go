@@ -5,11 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,8 +38,7 @@ type Process struct {
 	// gateway is where it asks instead of the API server; nil for none.
 	gateway *clientcmdapi.Cluster
 
-	running *exec.Cmd
-	ended   chan struct{}
+	running *running // nil when it was stopped or killed, or never started
 }
 
 // newProcess prepares a process. The further environment wins over that of its Deployment.
@@ -89,23 +89,11 @@ func (p *Process) Start(ctx context.Context, env ...string) error {
 	if err := errors.Join(p.writeKubeconfig(ctx), p.mount(ctx)); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(p.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
+	process := &running{path: p.path, args: p.args, env: slices.Concat(p.env, env), log: p.log()}
+	if err := process.run(); err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }()     // the process has its own
-	cmd := exec.Command(p.path, p.args...) //nolint:noctx // Stop and Kill end it
-	cmd.Env = slices.Concat(p.env, env)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", p.Name, err)
-	}
-	ended := make(chan struct{})
-	p.running, p.ended = cmd, ended
-	go func() {
-		_ = cmd.Wait() // what it exits with says nothing: losing an election is an ordinary end
-		close(ended)
-	}()
+	p.running = process
 	return nil
 }
 
@@ -113,7 +101,7 @@ func (p *Process) Start(ctx context.Context, env ...string) error {
 func (p *Process) Running() bool { return p.running != nil }
 
 // ID is the number of the process while it runs.
-func (p *Process) ID() int { return p.running.Process.Pid }
+func (p *Process) ID() int { return p.running.id() }
 
 // AwaitReady waits until the probe of its Deployment would call it ready.
 func (p *Process) AwaitReady(ctx context.Context) error {
@@ -122,7 +110,7 @@ func (p *Process) AwaitReady(ctx context.Context) error {
 	var last error
 	err := every(ctx, 50*time.Millisecond, func() bool {
 		select {
-		case <-p.ended:
+		case <-p.running.ended:
 			last = errors.New("it ended by itself")
 			cancel()
 			return false
@@ -144,7 +132,7 @@ func (p *Process) Stop() error {
 	}
 	defer func() { p.running = nil }()
 	select {
-	case <-p.ended:
+	case <-p.running.ended:
 		return nil
 	case <-time.After(stopPatience):
 		return errors.Join(fmt.Errorf("%s did not end within %s of SIGTERM", p.Name, stopPatience), p.Kill())
@@ -156,7 +144,7 @@ func (p *Process) Kill() error {
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err
 	}
-	<-p.ended
+	<-p.running.ended
 	p.running = nil
 	return nil
 }
@@ -165,7 +153,7 @@ func (p *Process) signal(signal syscall.Signal) error {
 	if !p.Running() {
 		return fmt.Errorf("stopping %s: it does not run", p.Name)
 	}
-	if err := p.running.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.running.end(signal); err != nil {
 		return fmt.Errorf("stopping %s: %w", p.Name, err)
 	}
 	return nil
@@ -195,11 +183,27 @@ func (p *Process) writeKubeconfig(ctx context.Context) error {
 	return clientcmd.WriteToFile(*kubeconfig, p.kubeconfig())
 }
 
+// The kernel gives ports from 32768 on to others.
+const (
+	firstPort = 10_000
+	ports     = 20_000
+)
+
+// drawn is the last port that was given.
+var drawn atomic.Uint32
+
+func init() { drawn.Store(rand.Uint32N(ports)) } // another plane may be there
+
+// freePort gives a port that nobody listens at, and each only once: it is used some time later.
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
-	if err != nil {
-		return 0, err
+	var last error
+	for range 100 {
+		port := firstPort + int(drawn.Add(1)%ports)
+		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port)) //nolint:noctx // it does not wait
+		if err == nil {
+			return port, listener.Close()
+		}
+		last = err
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("looking for a free port: %w", last)
 }

@@ -75,7 +75,7 @@ func outcome(t *testing.T, err error) string {
 	require.ErrorAs(t, err, &failure)
 	text := string(failure.Reason)
 	if failure.RetryAfter > 0 {
-		text += fmt.Sprintf(", again in about %s", failure.RetryAfter.Round(10*time.Second))
+		text += fmt.Sprintf(", again in about %s", (failure.RetryAfter + 10*time.Second - 1).Truncate(10*time.Second))
 	}
 	return text + "\n" + failure.Error() + "\n"
 }

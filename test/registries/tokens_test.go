@@ -39,7 +39,7 @@ func TestTokenThatExpires(t *testing.T) {
 	t.Parallel()
 	r := newTokens(t)
 	client := r.client(t)
-	r.issuer.lasting(4 * time.Second)
+	r.issuer.lasting(15 * time.Second)
 	asked, given, err := r.look(t, client)
 	require.NoError(t, err)
 	assert.Equal(t, []string{pinged, answered}, asked)

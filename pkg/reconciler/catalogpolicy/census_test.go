@@ -3,7 +3,6 @@ package catalogpolicy
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -84,7 +83,7 @@ func TestNamespacesAreCountedByTheirLabels(t *testing.T) {
 	assert.Equal(t, []v1alpha1.UnsatisfiedEntry{{Namespace: "radar", Name: "a", Reason: "NotJudged"}}, counted.Unsatisfied)
 }
 
-// However many there are, ten are named, always the same, and it takes no time to speak of.
+// However many there are, ten are named, always the same.
 func TestTenThousandEntries(t *testing.T) {
 	p := read(t, stored())
 	var entries []*v1alpha1.CatalogImage
@@ -92,10 +91,7 @@ func TestTenThousandEntries(t *testing.T) {
 		entries = append(entries, entry("radar", fmt.Sprintf("entry-%05d", n), fmt.Sprintf("quay.io/acme/autosd-%d:1", n%100), verdict(p, v1alpha1.PolicyViolated, "Unsigned")))
 	}
 	c := newCensus(t, nil, entries...)
-	began := time.Now()
 	counted := c.Count(p)
-	t.Logf("counted %d entries in %s", counted.Selected, time.Since(began))
-	assert.Less(t, time.Since(began), time.Second)
 	assert.EqualValues(t, 10_000, counted.Selected)
 	require.Len(t, counted.Unsatisfied, v1alpha1.MaxUnsatisfied)
 	assert.Equal(t, "entry-00009", counted.Unsatisfied[9].Name)
