@@ -203,6 +203,27 @@ func TestAnEntryRecoversWhenItsSecretAppears(t *testing.T) {
 	assert.Less(t, time.Since(began), 20*time.Second, "not only when it is asked again anyway, after half a minute")
 }
 
+// What is applied together comes in any order: a secret may come while the entry that names it is being checked without.
+func TestASecretThatComesDuringACheckIsUsedAtOnce(t *testing.T) {
+	ref := private(t)
+	var namespaces []string
+	for n := range 20 {
+		namespace := newNamespace(t)
+		entry := newEntry("autosd", ref.Name())
+		entry.Spec.ImagePullSecrets = []v1alpha1.PullSecret{{Name: "pull"}}
+		_, err := catalog.ImagecatalogV1alpha1().CatalogImages(namespace).Create(t.Context(), entry, metav1.CreateOptions{})
+		require.NoError(t, err)
+		time.Sleep(time.Duration(n) * 2 * time.Millisecond)
+		createPullSecret(t, namespace, ref.Context().RegistryStr())
+		namespaces = append(namespaces, namespace)
+	}
+	began := time.Now()
+	for _, namespace := range namespaces {
+		waitForCondition(t, catalog.ImagecatalogV1alpha1().CatalogImages(namespace), "autosd", apis.ConditionReady, corev1.ConditionTrue)
+	}
+	assert.Less(t, time.Since(began), 20*time.Second, "not only when it is asked again anyway, after half a minute")
+}
+
 func digestIn(t *testing.T, ref name.Reference) string {
 	t.Helper()
 	head, err := remote.Head(ref, remote.WithAuth(&authn.Basic{Username: user, Password: password}))

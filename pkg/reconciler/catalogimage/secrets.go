@@ -101,10 +101,11 @@ func (e credentialEvents) enqueue(key string) {
 	}
 }
 
-// waits says whether an entry's registry gave no answer when it was asked last.
+// waits says whether there is no answer of an entry's registry to go by: it gave none when it was asked last, or is just being
+// asked. Of that what changes now may have come too late.
 func waits(object any) bool {
 	entry, ok := object.(*v1alpha1.CatalogImage)
-	return ok && entry.Status.GetCondition(v1alpha1.ConditionFresh).IsFalse()
+	return ok && (!entry.Status.GetCondition(v1alpha1.ConditionFresh).IsTrue() || changed(entry))
 }
 
 // onChange calls for what comes and changes; who loses a secret finds out at the next check.

@@ -22,6 +22,8 @@ func TestWhichEntriesACredentialConcerns(t *testing.T) {
 	for _, i := range []*v1alpha1.CatalogImage{
 		named("names-it", secrets("other", "quay"), observed, waiting),
 		named("is-well", secrets("quay"), observed, resolved, checked(0)),
+		named("is-new", secrets("quay")),
+		named("was-well", secrets("quay"), observed, resolved, checked(0), func(i *v1alpha1.CatalogImage) { i.Generation++ }),
 		named("has-an-account", account("puller"), observed, waiting),
 		named("has-another-account", account("pusher"), observed, waiting),
 		named("names-none", observed, waiting),
@@ -39,7 +41,7 @@ func TestWhichEntriesACredentialConcerns(t *testing.T) {
 	}{
 		"a secret": {
 			func(e credentialEvents) { e.secretChanged(object("radar", "quay")) },
-			[]string{"radar/names-it", "radar/has-an-account", "radar/has-another-account"}, false,
+			[]string{"radar/names-it", "radar/is-new", "radar/was-well", "radar/has-an-account", "radar/has-another-account"}, false,
 		},
 		"a secret that only accounts may name": {
 			func(e credentialEvents) { e.secretChanged(object("radar", "ghcr")) },
