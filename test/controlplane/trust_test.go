@@ -150,6 +150,33 @@ func TestAChangedKeyAsksNoRegistry(t *testing.T) {
 	})
 }
 
+// A policy that asks for an approval hears of one that comes, and of one that is withdrawn.
+func TestAnApprovalByALabelIsJudgedAtOnce(t *testing.T) {
+	t.Parallel()
+	on := newTroubled(t)
+	newPolicy(t, on, func(spec *v1alpha1.CatalogPolicySpec) {
+		spec.Validations = []v1alpha1.Validation{{Expression: "'approved' in entry.metadata.labels", Message: "nobody has approved it"}}
+	})
+	published, _ := on.put(t, 1, v1alpha1.DefaultCheckInterval)
+	satisfied := func(is bool) func(*v1alpha1.CatalogImage) bool {
+		return func(entry *v1alpha1.CatalogImage) bool {
+			found := entry.Status.GetCondition(v1alpha1.ConditionPolicySatisfied)
+			return is && found.IsTrue() || !is && found.IsFalse()
+		}
+	}
+	published.await(t, 1, satisfied(false))
+	entries := catalog.ImagecatalogV1alpha1().CatalogImages(published.namespace)
+	for _, approved := range []bool{true, false} {
+		patch := `{"metadata": {"labels": {"approved": null}}}`
+		if approved {
+			patch = `{"metadata": {"labels": {"approved": "yes"}}}`
+		}
+		_, err := entries.Patch(t.Context(), "autosd-0", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		require.NoError(t, err)
+		published.await(t, 1, satisfied(approved))
+	}
+}
+
 // An outage flips no verdict, also when the controller starts anew in it.
 func TestAnOutageFlipsNoVerdict(t *testing.T) {
 	on, signer := newTroubled(t), signatures.NewKey(t)

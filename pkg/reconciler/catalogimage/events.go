@@ -1,6 +1,7 @@
 package catalogimage
 
 import (
+	"maps"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -27,8 +28,9 @@ func byLease(object any) ([]string, error) {
 }
 
 // enqueueOnIntent enqueues an entry when somebody changed it, not when the controller wrote its status: that would
-// ask the registry a second time for nothing. But a status that calls for other labels does, and so do stamps, which
-// the status mirrors, and who asks for a check. A resync (the same version twice) counts as a change.
+// ask the registry a second time for nothing. But a status that calls for other labels does, and so do labels and
+// annotations: policies judge by them, the status mirrors stamps, and by one a check is asked for. A resync (the same
+// version twice) counts as a change.
 func enqueueOnIntent(impl *controller.Impl, gone *departed) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc: impl.Enqueue,
@@ -41,23 +43,17 @@ func enqueueOnIntent(impl *controller.Impl, gone *departed) cache.ResourceEventH
 		UpdateFunc: func(before, after any) {
 			was, isEntry := before.(*v1alpha1.CatalogImage)
 			is, stillEntry := after.(*v1alpha1.CatalogImage)
-			statusOnly := isEntry && stillEntry && was.ResourceVersion != is.ResourceVersion && was.Generation == is.Generation
-			if !statusOnly || len(is.FacetLabelChanges()) > 0 || restored(was, is) || asksForACheck(was, is) {
+			if !isEntry || !stillEntry || !statusOnly(was, is) || len(is.FacetLabelChanges()) > 0 {
 				impl.Enqueue(after)
 			}
 		},
 	}
 }
 
-// restored says whether a restore brought in who published the entry and when.
-func restored(was, is *v1alpha1.CatalogImage) bool {
-	return was.PublishedBy() != is.PublishedBy() || !was.PublishedAt().Equal(is.PublishedAt())
-}
-
-// asksForACheck says whether somebody asked for a check now.
-func asksForACheck(was, is *v1alpha1.CatalogImage) bool {
-	requested := func(i *v1alpha1.CatalogImage) string { return i.Annotations[v1alpha1.CheckRequestedAtAnnotation] }
-	return requested(was) != requested(is)
+// statusOnly says whether nothing changed that others than the controller write.
+func statusOnly(was, is *v1alpha1.CatalogImage) bool {
+	return was.ResourceVersion != is.ResourceVersion && was.UID == is.UID && was.Generation == is.Generation &&
+		maps.Equal(was.Labels, is.Labels) && maps.Equal(was.Annotations, is.Annotations)
 }
 
 // queue takes the keys of entries to reconcile, now or later.

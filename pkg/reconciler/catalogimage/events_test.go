@@ -37,9 +37,13 @@ func TestWhichChangesOfAnEntryEnqueueIt(t *testing.T) {
 		"a written status that calls for other labels": {func(h cache.ResourceEventHandler) {
 			h.OnUpdate(version("1", 1), version("2", 1, withPlatforms))
 		}, []types.NamespacedName{it}},
-		"the labels": {func(h cache.ResourceEventHandler) {
+		"the labels, which policies judge by": {func(h cache.ResourceEventHandler) {
 			h.OnUpdate(version("2", 1, withPlatforms), version("3", 1, labelled))
-		}, nil},
+		}, []types.NamespacedName{it}},
+		"an annotation": {func(h cache.ResourceEventHandler) {
+			h.OnUpdate(version("2", 1), version("3", 1, func(i *v1alpha1.CatalogImage) { i.Annotations = map[string]string{"approved": "yes"} }))
+		}, []types.NamespacedName{it}},
+		"another of the name": {func(h cache.ResourceEventHandler) { h.OnUpdate(version("2", 1), version("3", 1, uid("u2"))) }, []types.NamespacedName{it}},
 		"a restored stamp": {func(h cache.ResourceEventHandler) {
 			h.OnUpdate(version("2", 1), version("3", 1, func(i *v1alpha1.CatalogImage) {
 				i.Annotations = map[string]string{v1alpha1.CreatorAnnotation: "alice"}
