@@ -166,15 +166,17 @@ func (c *Client) host(authority string, foreign bool) *host {
 	return h
 }
 
-// lookup is what makes two look-ups the same: a reference, and on whose behalf it is looked up.
+// lookup is what makes two look-ups the same: a reference, on whose behalf it is looked up, and by which settings.
 type lookup struct {
 	reference string
 	account   accountKey
+	settings  *Settings
 }
 
 // look runs a look-up that the settings allow, once for all who want it at this time, and by the limits of its host.
 func look[T any](ctx context.Context, c *Client, under *flights[lookup, T], ref name.Reference, keychain authn.Keychain, do func(context.Context, *session) (T, error)) (T, error) {
 	var none T
+	settings := c.Settings()
 	s, err := c.prepare(ctx, ref.Context(), keychain)
 	if err != nil {
 		return none, err
@@ -187,7 +189,7 @@ func look[T any](ctx context.Context, c *Client, under *flights[lookup, T], ref 
 		}
 		defer leave()
 	}
-	value, err := under.join(ctx, lookup{ref.Name(), s.account.accountKey}, s.interrupted(ref.Name()), func(ctx context.Context) (T, error) {
+	value, err := under.join(ctx, lookup{ref.Name(), s.account.accountKey, settings}, s.interrupted(ref.Name()), func(ctx context.Context) (T, error) {
 		if c.waits {
 			leave, err := gate.wait(ctx)
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
@@ -88,16 +87,15 @@ func (e credentialEvents) accountChanged(object any) {
 	}
 }
 
-// enqueue enqueues those of the entries that have no answer to go by: the others are asked about when that is due.
+// enqueue enqueues the entries, of which those are asked about that have no answer to go by. One that has may just be being
+// asked about with what there was.
 func (e credentialEvents) enqueue(key string) {
 	known, err := e.entries.ByIndex(entriesOfCredential, key)
 	if err != nil {
 		return // no such index, which a test would see
 	}
 	for _, object := range known {
-		if entry := object.(*v1alpha1.CatalogImage); waits(entry) {
-			e.EnqueueKey(types.NamespacedName{Namespace: entry.Namespace, Name: entry.Name})
-		}
+		e.EnqueueKey(nameOf(object.(*v1alpha1.CatalogImage)))
 	}
 }
 

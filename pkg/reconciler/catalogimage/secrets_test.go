@@ -15,15 +15,21 @@ func named(name string, options ...option) *v1alpha1.CatalogImage {
 	return entry(append(options, func(i *v1alpha1.CatalogImage) { i.Name = name })...)
 }
 
-// Only entries that wait for an answer, and name what came or changed.
+func TestWhoWaitsForAnAnswer(t *testing.T) {
+	assert.True(t, waits(entry(observed, outage("Unauthorized", "later", 0))))
+	assert.True(t, waits(entry()), "the first check may be under way")
+	assert.True(t, waits(entry(observed, resolved, checked(0), func(i *v1alpha1.CatalogImage) { i.Generation++ })), "a check of the spec may be")
+	assert.False(t, waits(entry(observed, resolved, checked(0))))
+	assert.False(t, waits("text"))
+}
+
+// Only entries that name what came or changed.
 func TestWhichEntriesACredentialConcerns(t *testing.T) {
 	waiting := outage("Unauthorized", "later", 0)
 	entries := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{entriesOfCredential: byCredential})
 	for _, i := range []*v1alpha1.CatalogImage{
 		named("names-it", secrets("other", "quay"), observed, waiting),
 		named("is-well", secrets("quay"), observed, resolved, checked(0)),
-		named("is-new", secrets("quay")),
-		named("was-well", secrets("quay"), observed, resolved, checked(0), func(i *v1alpha1.CatalogImage) { i.Generation++ }),
 		named("has-an-account", account("puller"), observed, waiting),
 		named("has-another-account", account("pusher"), observed, waiting),
 		named("names-none", observed, waiting),
@@ -41,7 +47,7 @@ func TestWhichEntriesACredentialConcerns(t *testing.T) {
 	}{
 		"a secret": {
 			func(e credentialEvents) { e.secretChanged(object("radar", "quay")) },
-			[]string{"radar/names-it", "radar/is-new", "radar/was-well", "radar/has-an-account", "radar/has-another-account"}, false,
+			[]string{"radar/names-it", "radar/is-well", "radar/has-an-account", "radar/has-another-account"}, false,
 		},
 		"a secret that only accounts may name": {
 			func(e credentialEvents) { e.secretChanged(object("radar", "ghcr")) },
