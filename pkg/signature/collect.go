@@ -69,9 +69,10 @@ func (c *collection) bundles(ctx context.Context) (done bool) {
 	candidates := slices.DeleteFunc(slices.Clone(referrers), func(r registry.Referrer) bool { return !mayBeBundle(r) })
 	slices.SortStableFunc(candidates, func(a, b registry.Referrer) int { return rank(a) - rank(b) })
 	unread, done := c.recalled(candidates[:min(len(candidates), MaxBundles)])
-	for i := 0; i < len(unread) && !done; i++ {
-		done = c.bundle(ctx, unread[i])
+	for ; len(unread) > 0 && !done; unread = unread[1:] {
+		done = c.bundle(ctx, unread[0])
 	}
+	c.evidence.Partial = len(unread) > 0
 	if !done && len(candidates) > MaxBundles {
 		c.evidence.miss(c.tooMany(len(candidates)))
 	}
@@ -158,11 +159,8 @@ func (c *collection) simpleSigning(ctx context.Context) {
 		c.evidence.miss(err)
 		return
 	}
-	for _, layer := range artifact.Layers {
+	for _, layer := range artifact.Layers { // all of them: they are there, and others are judged by what is kept
 		s, err := readSimpleSigning(layer, c.image.DigestStr())
 		c.evidence.add(tag.Name(), s, err)
-		if err == nil && c.enough(s) {
-			return
-		}
 	}
 }

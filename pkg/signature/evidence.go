@@ -17,6 +17,9 @@ type Evidence struct {
 	// Missing is why there may be signatures that are not among these; nil if there are none. It is a *registry.Error.
 	Missing error
 
+	// Partial says that bundles were left unread, since others were enough: for another authority they may be the ones.
+	Partial bool
+
 	// others are bundles of something else: they need not be read again.
 	others []string
 }

@@ -46,6 +46,29 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// Evidence that one authority was enough for says that there may be more, which another one needs.
+func TestBundlesThatAreLeftUnread(t *testing.T) {
+	image, client := signatures.Corpus()[0].Set(t, signatures.NewRegistry(t)).Image, newClient(t)
+	authority := func(signer signatures.Signer) []signature.Authority {
+		keys, err := signature.ParseKeys([]byte(signer.PEM))
+		require.NoError(t, err)
+		return []signature.Authority{{Name: "release", Keys: keys}}
+	}
+	first, second := signatures.NewKey(t), signatures.NewKey(t)
+	first.Attach(t, image)
+	all := signature.Collect(t.Context(), client, image, nil, nil)
+	assert.False(t, all.Partial)
+
+	second.Attach(t, image)
+	partial := signature.CollectAgain(t.Context(), client, image, nil, all, signature.Enough(authority(first)))
+	assert.True(t, partial.Partial)
+	assert.Equal(t, signature.NotVerified, signature.Judge(partial, authority(second)).Outcome)
+
+	again := signature.CollectAgain(t.Context(), client, image, nil, partial, signature.Enough(authority(second)))
+	assert.False(t, again.Partial)
+	assert.Equal(t, signature.Verified, signature.Judge(again, authority(second)).Outcome)
+}
+
 // A policy that asks for a signature by the keys says so, too.
 func TestCorpusOfThePolicy(t *testing.T) {
 	on := signatures.NewRegistry(t)

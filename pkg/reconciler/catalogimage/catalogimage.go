@@ -223,6 +223,9 @@ func (r *Reconciler) judgeResolved(ctx context.Context, entry *v1alpha1.CatalogI
 	err := r.ask(ctx, entry, ref)
 	reason := registry.ReasonOf(err)
 	if reason == registry.Busy { // it was not asked: nothing is known that was not before
+		if changed(entry) {
+			entry.Status.MarkUnchecked()
+		}
 		return retryAfter(err)
 	}
 	again := r.conclude(entry, reason, err)

@@ -62,7 +62,7 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 		var claims claimEvents
 		impl := catalogimagereconciler.NewImpl(ctx, reconciler, func(impl *controller.Impl) controller.Options {
 			claims = claimEvents{impl, entries.GetIndexer(), gone}
-			return leading(&shares{apply: client.Share}, counted, func() { claims.all(leases.GetIndexer()) })
+			return leading(&shares{apply: client.Share}, counted, reconciler.evidences.purge, func() { claims.all(leases.GetIndexer()) })
 		})
 		impl.Concurrency = concurrency
 		notes.generated = impl.Reconciler.(generated)
@@ -96,8 +96,8 @@ func NewController(client *registry.Client, metadata metadata.Interface, meter m
 	}
 }
 
-// leading has those know who need to which buckets are this replica's.
-func leading(parts *shares, counted *accesses, judge func()) controller.Options {
+// leading has those know who need to which buckets are this replica's. When one comes, the others that are given are called.
+func leading(parts *shares, counted *accesses, promoted ...func()) controller.Options {
 	return controller.Options{
 		DemoteFunc: func(bucket pkgreconciler.Bucket) {
 			parts.demoted(bucket)
@@ -106,7 +106,9 @@ func leading(parts *shares, counted *accesses, judge func()) controller.Options 
 		PromoteFunc: func(bucket pkgreconciler.Bucket) {
 			parts.promoted(bucket)
 			counted.promoted(bucket)
-			judge()
+			for _, do := range promoted {
+				do()
+			}
 		},
 	}
 }

@@ -33,6 +33,12 @@ func (e *evidence) of(digest string) *signature.Evidence {
 	return e.byDigest[digest]
 }
 
+// lacks says whether there may be signatures of an image that nobody has read.
+func (e *evidence) lacks(digest string) bool {
+	known := e.of(digest)
+	return known == nil || known.Partial
+}
+
 // bytes are counted of one without any signature, too: there may be many of those.
 func (e *evidence) bytes() int {
 	const overhead = 512 // of what it is kept in
@@ -92,6 +98,13 @@ func (e *evidences) trim(entry types.NamespacedName) {
 		e.kept.Remove(entry)
 		e.kept.Add(entry, &evidence{repository: known.repository, at: known.at})
 	}
+}
+
+// purge forgets all, when other replicas may have judged since: what is kept is older than what they said.
+func (e *evidences) purge() {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.kept.Purge()
 }
 
 func (e *evidences) forget(entry types.NamespacedName) {

@@ -1,6 +1,8 @@
 package catalogimage
 
 import (
+	"slices"
+
 	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -40,10 +42,9 @@ func (e policyEvents) policies() cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: unlessInitial(e.changed),
 		UpdateFunc: func(before, after any) {
-			if was, is := before.(*v1alpha1.CatalogPolicy), after.(*v1alpha1.CatalogPolicy); judgesLike(was, is) {
-				return
+			if was, is := before.(*v1alpha1.CatalogPolicy), after.(*v1alpha1.CatalogPolicy); !judgesLike(was, is) {
+				e.judgeAgain(was, is) // whom it was for may just be being judged by it
 			}
-			e.changed(after)
 		},
 		DeleteFunc: e.changed,
 	}
@@ -68,23 +69,31 @@ func (e policyEvents) changed(object any) {
 	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
 		object = gone.Obj
 	}
-	changed, ok := object.(*v1alpha1.CatalogPolicy)
-	if !ok {
-		return
+	if changed, ok := object.(*v1alpha1.CatalogPolicy); ok {
+		e.judgeAgain(changed)
 	}
-	read, _ := policy.Read(changed) // what cannot be read selects nothing
+}
+
+// judgeAgain enqueues the entries that a policy has judged, and those for which one of its versions is.
+func (e policyEvents) judgeAgain(versions ...*v1alpha1.CatalogPolicy) {
+	var readable []*policy.Policy
+	for _, version := range versions {
+		if read, _ := policy.Read(version); read != nil { // what cannot be read selects nothing
+			readable = append(readable, read)
+		}
+	}
 	for _, object := range e.entries.List() {
 		entry := object.(*v1alpha1.CatalogImage)
-		if verdictOf(entry.Status.Verification, changed.Name) != nil || selects(read, entry) {
+		if verdictOf(entry.Status.Verification, versions[0].Name) != nil || anySelects(readable, entry) {
 			e.enqueue(nameOf(entry))
 		}
 	}
 }
 
-// selects says whether a policy may be for an entry; its namespace decides, besides.
-func selects(p *policy.Policy, entry *v1alpha1.CatalogImage) bool {
+// anySelects says whether one of the policies may be for an entry; its namespace decides, besides.
+func anySelects(policies []*policy.Policy, entry *v1alpha1.CatalogImage) bool {
 	ref, err := entry.Spec.Reference()
-	return err == nil && p != nil && p.SelectsImage(ref.Context())
+	return err == nil && slices.ContainsFunc(policies, func(p *policy.Policy) bool { return p.SelectsImage(ref.Context()) })
 }
 
 // namespaces enqueue the entries of a namespace with other labels.

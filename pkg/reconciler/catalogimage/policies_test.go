@@ -65,14 +65,16 @@ func TestAPolicyThatChangesIsJudgedAgain(t *testing.T) {
 	}
 	selectedAndJudged := []types.NamespacedName{it, {Namespace: "radar", Name: "judged"}}
 	before := storedPolicy("signed", "quay.io/**")
-	counted, changed, keyed := before.DeepCopy(), before.DeepCopy(), before.DeepCopy()
+	counted, changed, keyed, narrowed := before.DeepCopy(), before.DeepCopy(), before.DeepCopy(), before.DeepCopy()
 	counted.ResourceVersion, counted.Status.Selected = "2", 7
 	changed.ResourceVersion, changed.Spec.RequiredPlatforms = "2", []string{"linux/amd64"}
 	keyed.ResourceVersion, keyed.Status.Keys = "2", []v1alpha1.AuthorityKeys{{Authority: "a", Data: "b"}}
+	narrowed.ResourceVersion, narrowed.Spec.Images = "2", []v1alpha1.ImagePattern{{Glob: "ghcr.io/**"}}
 	for title, test := range map[string]struct {
 		event func(cache.ResourceEventHandler)
 		want  []types.NamespacedName
 	}{
+		"fewer images":       {func(h cache.ResourceEventHandler) { h.OnUpdate(before, narrowed) }, selectedAndJudged},
 		"added":              {func(h cache.ResourceEventHandler) { h.OnAdd(before, false) }, selectedAndJudged},
 		"there at the start": {func(h cache.ResourceEventHandler) { h.OnAdd(before, true) }, nil},
 		"other spec":         {func(h cache.ResourceEventHandler) { h.OnUpdate(before, changed) }, selectedAndJudged},

@@ -55,6 +55,9 @@ func (r *Reconciler) judgeTrust(ctx context.Context, entry *v1alpha1.CatalogImag
 	}
 	if r.untilLook(entry, ref.Context(), policies) <= 0 {
 		if err := r.look(ctx, entry, ref); registry.ReasonOf(err) == registry.Busy {
+			if said := entry.Status.Verification; said != nil && said.Digest != entry.Status.Digest {
+				entry.Status.MarkUnjudged(string(registry.Busy), err.Error())
+			}
 			return retryAfter(err)
 		}
 	}
@@ -66,7 +69,7 @@ func (r *Reconciler) judgeTrust(ctx context.Context, entry *v1alpha1.CatalogImag
 }
 
 // untilLook is how long until signatures are looked for apart from regular checks: at once for policies that have not judged
-// the image yet and of which no evidence is kept, and every lookInterval for a signature that is missing.
+// the image yet and of which no evidence is kept, or not all, and every lookInterval for a signature that is missing.
 func (r *Reconciler) untilLook(entry *v1alpha1.CatalogImage, repository name.Repository, policies []*policy.Policy) time.Duration {
 	status := &entry.Status
 	digests := digestsOf(policies, entry)
@@ -74,7 +77,7 @@ func (r *Reconciler) untilLook(entry *v1alpha1.CatalogImage, repository name.Rep
 		return never
 	}
 	known, judged := r.evidences.of(nameOf(entry), repository.Name()), status.IsJudgedBy(unjudged(policies))
-	if !judged && slices.ContainsFunc(digests, func(digest string) bool { return known.of(digest) == nil }) {
+	if !judged && slices.ContainsFunc(digests, known.lacks) {
 		return 0
 	}
 	if !judged || !missesSignature(status.Verification, policies) || r.now().Sub(status.Verification.Since.Time) >= lookPeriod {

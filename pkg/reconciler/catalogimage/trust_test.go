@@ -183,6 +183,7 @@ func TestAChangedKeyIsJudgedByWhatIsKept(t *testing.T) {
 	s := newTrust(t, signedBy(t, old))
 	s.sign(digestA, old, renewed)
 	s.reconcile()
+	s.later(interval) // for the old one alone less would be enough
 	for _, step := range []struct {
 		key            *ecdsa.PrivateKey
 		status, reason string
@@ -193,6 +194,20 @@ func TestAChangedKeyIsJudgedByWhatIsKept(t *testing.T) {
 		s.assertCondition(v1alpha1.ConditionVerified, step.status, step.reason)
 		assert.Equal(t, s.at, s.entry.Status.Verification.Since.Time)
 	}
+}
+
+// What one key made superfluous is read for another, before anything is said.
+func TestWhatWasLeftUnreadIsReadForAnotherKey(t *testing.T) {
+	old, renewed := newSigner(t), newSigner(t)
+	s := newTrust(t, signedBy(t, old))
+	s.sign(digestA, old)
+	s.reconcile()
+	s.evidences.of(nameOf(s.entry), "quay.io/acme/autosd").byDigest[digestA].Partial = true
+	s.sign(digestA, old, renewed)
+	s.policies = fakePolicies{all: []*policy.Policy{signedBy(t, renewed)}}
+	s.later(time.Minute)
+	assert.NotEmpty(t, s.registry.asked)
+	s.assertCondition(v1alpha1.ConditionVerified, "True", "Verified")
 }
 
 func TestAnOutageFlipsNothing(t *testing.T) {
@@ -248,6 +263,54 @@ func TestAMovedTagIsJudgedAnew(t *testing.T) {
 	assert.Equal(t, lookInterval, s.later(interval))
 	s.assertCondition(v1alpha1.ConditionVerified, "False", "Unsigned")
 	assert.Equal(t, digestB, s.entry.Status.Verification.Digest)
+}
+
+// What was said about one image is not said about another, however busy the registry is.
+func TestAMovedTagIsNotVerifiedByTheImageBefore(t *testing.T) {
+	key := newSigner(t)
+	s := newTrust(t, signedBy(t, key))
+	s.sign(digestA, key)
+	s.reconcile()
+	s.registry.image, s.registry.artifactsErr = single(digestB), answer(registry.Busy)
+	s.later(interval)
+	assert.Equal(t, digestB, s.entry.Status.Digest)
+	s.assertCondition(v1alpha1.ConditionVerified, "Unknown", "Busy")
+	s.assertCondition(v1alpha1.ConditionPolicySatisfied, "Unknown", "Busy")
+
+	s.policies = fakePolicies{err: policy.ErrKeysNotRead}
+	s.later(time.Second)
+	s.assertCondition(v1alpha1.ConditionVerified, "Unknown", v1alpha1.ReasonKeyUnavailable)
+
+	s.policies, s.registry.artifactsErr = fakePolicies{all: []*policy.Policy{signedBy(t, key)}}, nil
+	s.later(time.Second)
+	s.assertCondition(v1alpha1.ConditionVerified, "False", "Unsigned")
+}
+
+// An entry whose spec changed is asked about, if not now.
+func TestAChangedSpecIsAskedAboutWhenItsTurnComes(t *testing.T) {
+	s := newTrust(t)
+	s.reconcile()
+	s.entry.Generation++
+	s.registry.err = answer(registry.Busy)
+	s.later(time.Second)
+	s.assertCondition(v1alpha1.ConditionReady, "True", "")
+	s.registry.err = nil
+	s.later(time.Second)
+	assert.NotEmpty(t, s.registry.asked)
+	s.later(time.Second)
+	assert.Empty(t, s.registry.asked)
+}
+
+// Another replica may have judged since.
+func TestWhoLeadsAgainJudgesByNothingOld(t *testing.T) {
+	key := newSigner(t)
+	s := newTrust(t, signedBy(t, key))
+	s.sign(digestA, key)
+	s.reconcile()
+	require.NotNil(t, s.evidences.of(nameOf(s.entry), "quay.io/acme/autosd"))
+	s.evidences.purge()
+	assert.Nil(t, s.evidences.of(nameOf(s.entry), "quay.io/acme/autosd"))
+	assert.Zero(t, s.evidences.bytes)
 }
 
 func TestAWarningLeavesAnEntryReady(t *testing.T) {

@@ -161,6 +161,9 @@ func (i *CatalogImage) RequestedCheck() (requestedAt string, open bool) {
 	return requestedAt, requestedAt != "" && (done == nil || done.RequestedAt != clip(requestedAt, maxRequestedAt))
 }
 
+// MarkUnchecked records that the registry has not been asked about the spec as it is.
+func (s *CatalogImageStatus) MarkUnchecked() { s.LastCheckedAt = nil }
+
 // MarkChecked records when the registry gave a definite answer, which ends an outage. Seconds are all the API keeps.
 func (s *CatalogImageStatus) MarkChecked(at time.Time) {
 	s.LastCheckedAt = seconds(at)

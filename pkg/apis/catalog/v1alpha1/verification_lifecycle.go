@@ -22,9 +22,9 @@ func (s *CatalogImageStatus) MarkUnasked() {
 	s.MarkNotVerified(reasonNoPolicy, "no policy asks for a signature, so none was looked for")
 }
 
-// MarkUnjudged records why policies cannot be judged yet. What they said before stands.
+// MarkUnjudged records why policies cannot be judged yet. What they said before about the same image stands.
 func (s *CatalogImageStatus) MarkUnjudged(reason, message string) {
-	if s.Verification == nil {
+	if s.Verification == nil || s.Verification.Digest != s.Digest {
 		s.MarkPolicyUnknown(reason, message)
 		s.MarkVerifiedUnknown(reason, message)
 	}
