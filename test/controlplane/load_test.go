@@ -108,12 +108,12 @@ func TestAReplicaThatStopsRefusesNothing(t *testing.T) {
 	load := newPublishers(t, 0)
 	load.more(t, 50)
 	time.AfterFunc(time.Second, func() { installed.Balancer.Withdraw(1) })
+	t.Cleanup(func() { installed.Balancer.Readmit(1) })
 	require.NoError(t, installed.Webhooks[1].Stop())
 	load.more(t, 100)
 	refused := load.end(t)
 	require.NoError(t, installed.Webhooks[1].Start(t.Context()))
 	require.NoError(t, installed.AwaitWebhook(t.Context()))
-	installed.Balancer.Readmit(1)
 	assert.Empty(t, refused)
 	t.Logf("stored %d", load.stored.Load())
 }

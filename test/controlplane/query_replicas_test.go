@@ -70,13 +70,14 @@ type page struct {
 	Detail          string
 }
 
-// unjudged is what a replica says to whom the API server took more than 5 seconds to judge. Such a one asks again.
+// unjudged is what a replica says to whom the API server took more than 5 seconds to judge.
 const unjudged = "The API server does not say who may see what"
 
+// page asks a replica, and again who was not judged in time.
 func (r *replicas) page(ctx context.Context, address, path string) (p page, err error) {
-	for {
+	for began := time.Now(); ; {
 		p, err = r.pageAtOnce(ctx, address, path)
-		if err != nil || p.status != http.StatusServiceUnavailable || !strings.Contains(p.Detail, unjudged) {
+		if err != nil || p.status != http.StatusServiceUnavailable || !strings.Contains(p.Detail, unjudged) || time.Since(began) > patience {
 			return p, err
 		}
 		time.Sleep(pause)

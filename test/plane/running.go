@@ -1,8 +1,10 @@
 package plane
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -11,14 +13,14 @@ import (
 )
 
 const (
-	// startTime is how long a process that ends by itself counts as one that did not come up.
-	startTime  = 30 * time.Second
-	maxStarts  = 5
-	startPause = time.Second // before the next start
+	// keptWaiting is what knative ends a process with that the API server keeps waiting for 5 seconds when it starts.
+	keptWaiting = "Error reading/parsing logging configuration: timed out waiting"
+	maxStarts   = 5
+	startPause  = time.Second // before the next start
 )
 
-// running is a process until it is told to end. One that does not come up is started again, as by the kubelet: knative gives
-// the API server 5 seconds for a configuration, which a busy machine may exceed. One that was up and ends by itself stays so.
+// running is a process until it is told to end. One that a busy machine kept waiting is started again, as by the kubelet. One
+// that ends by itself for anything else stays so, and whoever waits for it is told.
 type running struct {
 	path string
 	args []string
@@ -29,6 +31,7 @@ type running struct {
 
 	mutex sync.Mutex
 	cmd   *exec.Cmd // the last one
+	begin int64     // of what it says in the log
 	told  bool      // to end
 }
 
@@ -43,9 +46,9 @@ func (r *running) run() error {
 
 func (r *running) keep() {
 	defer close(r.ended)
-	for began, starts := time.Now(), 1; ; starts++ {
+	for starts := 1; ; starts++ {
 		_ = r.cmd.Wait() // what it exits with says nothing: losing an election is an ordinary end
-		if r.isTold() || time.Since(began) > startTime || starts == maxStarts {
+		if starts == maxStarts || !r.wasKeptWaiting() {
 			return
 		}
 		time.Sleep(startPause)
@@ -66,7 +69,10 @@ func (r *running) start() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }()     // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own
+	if r.begin, err = log.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
 	cmd := exec.Command(r.path, r.args...) //nolint:noctx // end ends it
 	cmd.Env, cmd.Stdout, cmd.Stderr = r.env, log, log
 	if err := cmd.Start(); err != nil {
@@ -87,10 +93,9 @@ func (r *running) end(signal syscall.Signal) error {
 	return nil
 }
 
-func (r *running) isTold() bool {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	return r.told
+func (r *running) wasKeptWaiting() bool {
+	said, err := os.ReadFile(r.log)
+	return err == nil && int64(len(said)) >= r.begin && bytes.Contains(said[r.begin:], []byte(keptWaiting))
 }
 
 func (r *running) id() int {

@@ -55,7 +55,7 @@ func (r *Reconciler) judgeTrust(ctx context.Context, entry *v1alpha1.CatalogImag
 	}
 	if r.untilLook(entry, ref.Context(), policies) <= 0 {
 		if err := r.look(ctx, entry, ref); registry.ReasonOf(err) == registry.Busy {
-			if said := entry.Status.Verification; said != nil && said.Digest != entry.Status.Digest {
+			if said := entry.Status.Verification; said != nil && said.Digest != entry.Status.Digest { // a first policy takes nobody down while it waits
 				entry.Status.MarkUnjudged(string(registry.Busy), err.Error())
 			}
 			return retryAfter(err)

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	"knative.dev/pkg/controller"
+	pkgreconciler "knative.dev/pkg/reconciler"
 
 	"imagecatalog.dev/catalog/pkg/apis/catalog/v1alpha1"
 	"imagecatalog.dev/catalog/pkg/policy"
@@ -308,7 +309,7 @@ func TestWhoLeadsAgainJudgesByNothingOld(t *testing.T) {
 	s.sign(digestA, key)
 	s.reconcile()
 	require.NotNil(t, s.evidences.of(nameOf(s.entry), "quay.io/acme/autosd"))
-	s.evidences.purge()
+	leading(&shares{apply: func(float64) {}}, &accesses{}, s.evidences.purge).PromoteFunc(pkgreconciler.UniversalBucket())
 	assert.Nil(t, s.evidences.of(nameOf(s.entry), "quay.io/acme/autosd"))
 	assert.Zero(t, s.evidences.bytes)
 }
